@@ -1,0 +1,191 @@
+"""Everything that runs in the demo: broker, database, catcher and the services, started side by side."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from demo import environment
+from demo.broker import READ_BY_NOTIFIER
+from demo.embedded import EmbeddedError, EmbeddedKafka, EmbeddedPostgres
+from demo.embedded.jars import KAFKA_VERSION, cache_folder, locked_jars
+from demo.embedded.server import GUARD
+from demo.environment import VAULT_KEYS, Publishers
+from demo.processes import CATCHER, PROGRAM, Parts, Service
+from demo.progress import Steps
+from schemas.topics import TOPICS
+from services.runtime.migrations import upgrade
+from services.runtime.settings import KafkaSettings, load
+from services.runtime.topics import create_topics
+
+SERVICES = Path(__file__).parents[1] / "services"
+PARTITIONS = 3
+LANES_OF = {"notifier codes": "codes", "notifier security": "security,letters,general"}
+"""Two processes, as in production: a flood of security mail is no business of the codes."""
+
+
+class House:
+    """Starts and stops the parts; every failure is an EmbeddedError. Files and logs are in `folder`."""
+
+    def __init__(self, folder: Path, steps: Steps, group: str) -> None:
+        """`group`: what the notifier's consumer groups are named after."""
+        self.folder = folder
+        self.group = group
+        self.kafka_given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+        self.database_given = os.environ.get("DATABASE_URL")
+        self.publishers = Publishers.write(folder)
+        self._steps = steps
+        self._parts = Parts()
+        self._kafka = EmbeddedKafka(folder / "kafka", say=steps.say)
+        self._postgres = EmbeddedPostgres(folder / "postgres")
+        self.catcher = Service("catcher", CATCHER, [], folder=folder, environment=dict(os.environ), ready_event=None)
+        self.services: dict[str, Service] = {}
+
+    @property
+    def kafka(self) -> KafkaSettings:
+        """Known once it runs."""
+        bootstrap = self.kafka_given or self._kafka.bootstrap
+        return load(KafkaSettings, "demo", kafka_bootstrap_servers=bootstrap)
+
+    @property
+    def database(self) -> str:
+        return self.database_given or self._postgres.dsn
+
+    @property
+    def inbox(self) -> str:
+        url: str = self.catcher.announced["http_url"]
+        return url
+
+    @property
+    def processes(self) -> list[Service]:
+        return [self.catcher, *self.services.values()]
+
+    def ended(self) -> list[str]:
+        """Of our processes, those that should run and do not."""
+        return [f"{each.name} does not run, see {each.log}" for each in self.processes if not each.running]
+
+    async def start_servers(self) -> None:
+        """Broker with topics, migrated database, catcher."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._start_kafka())
+                group.create_task(self._start_database())
+                group.create_task(self._start(self.catcher, "catcher: SMTP relay, Twilio and inbox"))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def start_services(self) -> None:
+        """The services as processes, settings through their environment."""
+        kafka, database = self.kafka.kafka_bootstrap_servers, self.database
+        of_notifier = environment.of_notifier(kafka, database, self.catcher.announced, self.group)
+        of_auth_events = environment.of_auth_events(kafka, database, self.publishers)
+        self.services = {
+            "auth-events": self._service("auth-events", ["auth-events"], of_auth_events, "listening"),
+            **{
+                name: self._service(name, ["notifier", "--lanes", lanes], of_notifier, "started")
+                for name, lanes in LANES_OF.items()
+            },
+        }
+        try:
+            async with asyncio.TaskGroup() as group:
+                for service in self.services.values():
+                    group.create_task(self._start(service, service.name))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    def consuming(self) -> bool:
+        """Whether the notifier's consumers have partitions of every topic that they read; its log says so.
+
+        Asked here and not of the broker: aiokafka 0.14 cannot decode Kafka 4's answer about groups.
+        """
+        assigned = {
+            partition.rpartition("-")[0]
+            for name in LANES_OF
+            for line in self.services[name].lines()
+            if line.get("event") == "partitions_assigned"
+            for partition in line["partitions"]
+        }
+        return assigned >= READ_BY_NOTIFIER
+
+    async def restart(self, service: Service) -> None:
+        await self._parts.start(service)
+
+    async def stop(self) -> None:
+        """In order: who takes in, who sends, who receives, then the servers. None is left when this returns."""
+        await self._parts.stop(*self.services.values())
+        await self._parts.stop(self.catcher, self._kafka, self._postgres)
+
+    def _service(self, name: str, arguments: list[str], values: dict[str, str], ready_event: str) -> Service:
+        return Service(name, PROGRAM, arguments, folder=self.folder, environment=values, ready_event=ready_event)
+
+    async def _start(self, service: Service, text: str) -> None:
+        with self._steps.step(text):
+            await self._parts.start(service)
+
+    async def _start_kafka(self) -> None:
+        if self.kafka_given:
+            self._steps.say(f"Kafka: {self.kafka_given}, as KAFKA_BOOTSTRAP_SERVERS says")
+        else:
+            await self._fetch_jars()
+            with self._steps.step(f"Apache Kafka {KAFKA_VERSION}, embedded"):
+                await self._parts.start(self._kafka)
+        with self._steps.step("topics of the contract"):
+            await create_topics(self.kafka, TOPICS.values(), partitions=PARTITIONS, replication=1)
+
+    async def _fetch_jars(self) -> None:
+        """The first time, by a process of its own: a download that is cut off must not hold Ctrl-C up."""
+        folder = cache_folder() / f"kafka-{KAFKA_VERSION}"
+        if all((folder / jar.file_name).is_file() for jar in locked_jars()):
+            return
+        command = [sys.executable, "-I", "-S", str(GUARD), str(int(signal.SIGTERM)), "1"]
+        command += [sys.executable, "-m", "demo.embedded", "fetch"]
+        with self._steps.step("download of Kafka's jars, the first time only"):
+            fetch = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stderr=PIPE, start_new_session=True)
+            assert fetch.stderr is not None
+            assert fetch.stdin is not None
+            line = ""
+            try:
+                async for raw in fetch.stderr:
+                    line = raw.decode().rstrip()
+                    self._steps.say(line)
+            finally:
+                fetch.stdin.close()
+                status = await fetch.wait()
+            if status:
+                raise EmbeddedError(line)
+
+    async def _start_database(self) -> None:
+        if self.database_given:
+            self._steps.say(f"PostgreSQL: {urlsplit(self.database_given).hostname}, as DATABASE_URL says")
+            await _refuse_foreign(self.database_given)
+        else:
+            with self._steps.step("PostgreSQL 18, embedded"):
+                await self._parts.start(self._postgres)
+        with self._steps.step("migrations"):
+            for directory in sorted(SERVICES.glob("*/migrations")):
+                await asyncio.to_thread(upgrade, self.database, directory.parent.name, directory)
+
+
+async def _refuse_foreign(dsn: str) -> None:
+    """A notifier claims whatever is open in its ledger: the demo's must not do that in a ledger of production."""
+    key = VAULT_KEYS.partition(":")[0].encode()
+    connection = await asyncpg.connect(dsn)
+    try:
+        exists = await connection.fetchval("SELECT to_regclass('notifier.contacts') IS NOT NULL")
+        foreign = exists and await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM notifier.contacts WHERE data IS NOT NULL AND substr(data, 2, $1) <> $2)",
+            len(key),
+            key,
+        )
+    finally:
+        await connection.close()
+    if foreign:
+        raise EmbeddedError(
+            "DATABASE_URL names a database with contacts that are not the demo's: "
+            "name an empty one, or unset it for the embedded server."
+        )

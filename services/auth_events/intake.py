@@ -1,0 +1,163 @@
+"""`POST /v1/events`: who is it → what is it → may they → broker or outbox → 202.
+
+Nothing of a request is published before all of it is valid and allowed. No answer and no log line holds a value from
+a request.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ExceptionHandler
+
+from schemas.envelope import Event, write_structured
+from schemas.topics import TOPIC_OF_TYPE
+from schemas.types import Data
+from services.auth_events import problems
+from services.auth_events.hand_over import UnavailableError
+from services.auth_events.metrics import Metrics, Place
+from services.auth_events.problems import Problem, RefusedError
+from services.auth_events.providers import cloudevents
+from services.auth_events.publishers import Publisher, Publishers
+from services.runtime.publisher import Message
+
+log = structlog.get_logger()
+
+MAX_BODY_BYTES = 1_048_576
+BODY_SECONDS = 10.0
+RETRY_AFTER_SECONDS = 5
+RECORD_OVERHEAD_BYTES = 256
+"""A record batch of one: 61 bytes of batch header, and lengths, offsets and timestamps as varints."""
+CLIENT_CLOSED_REQUEST = 499
+"""For our metrics only: nobody is there to read it."""
+
+Take = Callable[[Sequence[Message]], Awaitable[Place]]
+"""`HandOver.take`: returns once somebody has the messages, or raises `UnavailableError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The intake of events; `routes` and `exception_handlers` go into the process's Starlette application."""
+
+    publishers: Publishers
+    take: Take
+    metrics: Metrics
+    body_seconds: float = BODY_SECONDS
+
+    def routes(self) -> list[Route]:
+        return [Route("/v1/events", self._post, methods=["POST"])]
+
+    def exception_handlers(self) -> dict[int | type[Exception], ExceptionHandler]:
+        return {HTTPException: _http_refusal, Exception: _defect}
+
+    async def _post(self, request: Request) -> Response:
+        started = asyncio.get_running_loop().time()
+        try:
+            response = await self._accept(request)
+        except RefusedError as refused:
+            self.metrics.record_refused(refused.problem.code)
+            response = _answer(refused.problem)
+        except ClientDisconnect:
+            response = Response(status_code=CLIENT_CLOSED_REQUEST)
+        self.metrics.record_answer(response.status_code, asyncio.get_running_loop().time() - started)
+        return response
+
+    async def _accept(self, request: Request) -> Response:
+        publisher = self._publisher(request)
+        try:
+            events = cloudevents.read(request.headers.items(), await self._body(request))
+            _refuse_foreign(events, publisher)
+            messages = _messages(events)
+        except RefusedError as refused:
+            problem = refused.problem
+            log.info(
+                "events_refused", publisher=publisher.name, status=problem.status, code=problem.code, rule=problem.rule
+            )
+            raise
+        types = Counter(event.type for event in events)
+        told = log.bind(publisher=publisher.name, types=dict(types))
+        if messages:
+            try:
+                place = await self.take(messages)
+            except UnavailableError:
+                told.error("events_not_accepted", status=503)
+                raise RefusedError(problems.unavailable(RETRY_AFTER_SECONDS)) from None
+            self.metrics.record_accepted(publisher.name, types.elements(), place)
+            told.info("events_accepted", status=202, place=place)
+        return JSONResponse({"accepted": len(events)}, status_code=202)
+
+    def _publisher(self, request: Request) -> Publisher:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        publisher = self.publishers.of_token(token.strip()) if scheme.lower() == "bearer" else None
+        if publisher is None:
+            log.info("events_refused", publisher=None, status=401, code="token")
+            raise RefusedError(problems.unauthorized())
+        return publisher
+
+    async def _body(self, request: Request) -> bytes:
+        """Read no more than the limit, whatever Content-Length says."""
+        too_large = problems.too_large("The body", f"{MAX_BODY_BYTES} bytes", "Send fewer events in one request.")
+        announced = request.headers.get("content-length", "")
+        # By digits first: Python refuses to read a number of thousands of them.
+        if announced.isdecimal() and (len(announced) > len(str(MAX_BODY_BYTES)) or int(announced) > MAX_BODY_BYTES):
+            raise RefusedError(too_large)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self.body_seconds):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > MAX_BODY_BYTES:
+                        raise RefusedError(too_large)
+        except TimeoutError:
+            raise RefusedError(problems.slow_body(self.body_seconds)) from None
+        return bytes(body)
+
+
+def _refuse_foreign(events: Sequence[Event[Data]], publisher: Publisher) -> None:
+    for position, event in enumerate(events):
+        for name, allowed in (
+            ("source", publisher.may_use_source(event.source)),
+            ("type", publisher.may_publish(event.type)),
+        ):
+            if not allowed:
+                raise RefusedError(problems.forbidden(name, event=position if len(events) > 1 else None))
+
+
+def _messages(events: Sequence[Event[Data]]) -> list[Message]:
+    """One record for each (source, id), in order."""
+    messages: dict[tuple[str, str], Message] = {}
+    for position, event in enumerate(events):
+        if (event.source, event.id) in messages:
+            continue
+        topic = TOPIC_OF_TYPE[event.type]
+        value, headers = write_structured(event)
+        key = event.subject.encode()
+        size = len(value) + len(key) + sum(len(name) + len(text) for name, text in headers)
+        if size + RECORD_OVERHEAD_BYTES > topic.max_message_bytes:
+            limit = f"{topic.max_message_bytes - RECORD_OVERHEAD_BYTES} bytes as a record"
+            raise RefusedError(problems.too_large("An event", limit, "Shorten its data.", event=position))
+        messages[event.source, event.id] = Message(topic=topic.name, key=key, value=value, headers=headers)
+    return list(messages.values())
+
+
+def _answer(problem: Problem) -> Response:
+    return JSONResponse(
+        problem.body(), status_code=problem.status, headers=dict(problem.headers), media_type=problems.MEDIA_TYPE
+    )
+
+
+async def _http_refusal(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return _answer(problems.of_http(error.status_code, error.headers or {}))
+
+
+async def _defect(_: Request, error: Exception) -> Response:
+    log.error("request_failed", exc_info=error)
+    return _answer(problems.internal())

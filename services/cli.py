@@ -1,0 +1,332 @@
+"""`member-notices`: the one program. The only module that may import every service, and it does so lazily."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="member-notices",
+    help="The notification backbone of an insurer's member portal.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """What the world around us refuses ends in one sentence; a traceback is a defect of ours."""
+    try:
+        app()
+    except Exception as error:
+        sentence = _way_out(error)
+        if sentence is None:
+            raise
+        raise SystemExit(f"member-notices: {sentence}") from None
+
+
+def _way_out(error: Exception) -> str | None:
+    """By the name of the package it comes from: a command that fails early has not imported the others."""
+    cause: Any = getattr(error, "orig", None) or error
+    told = f"{type(cause).__name__} {getattr(cause, 'sqlstate', None) or ''}".rstrip()
+    package = type(error).__module__.partition(".")[0]
+    if package in {"asyncpg", "sqlalchemy"}:
+        return f"the database refused ({told}). Check DATABASE_URL, and whether member-notices migrate has run."
+    if package == "aiokafka" or type(error).__name__ == "BrokerAwayError":
+        return f"Kafka refused ({told}). Check KAFKA_BOOTSTRAP_SERVERS, then member-notices topics check."
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, ConnectionError | TimeoutError):
+        return f"nobody answers ({told}). Check DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS."
+    return None
+
+
+def _run(coroutine: Any) -> None:
+    """On uvloop where there is one. The exit status is the service's."""
+    if sys.platform == "win32":
+        raise SystemExit(asyncio.run(coroutine))
+    import uvloop
+
+    raise SystemExit(uvloop.run(coroutine))
+
+
+@app.command("auth-events")
+def auth_events() -> None:
+    """Run the intake: upstream events in, contract events out."""
+    from services.auth_events.main import run
+    from services.auth_events.settings import AuthEventsSettings
+    from services.runtime.settings import load
+
+    _run(run(load(AuthEventsSettings, "auth-events")))
+
+
+@app.command()
+def notifier(
+    lanes: Annotated[str | None, typer.Option(help="Only these lanes, separated by commas: codes,security …")] = None,
+) -> None:
+    """Run the notifier: contract events in, messages out."""
+    from services.notifier.main import run
+    from services.notifier.settings import NotifierSettings
+    from services.runtime.settings import load
+
+    _run(run(load(NotifierSettings, "notifier", **({"lanes": lanes} if lanes else {}))))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version; safe beside running services of the version before."""
+    from services.runtime.migrations import upgrade
+    from services.runtime.settings import DatabaseSettings, load
+
+    settings = load(DatabaseSettings, "migrate")
+    for directory in sorted(Path(__file__).parent.glob("*/migrations")):
+        schema = directory.parent.name
+        upgrade(str(settings.database_url), schema, directory)
+        typer.echo(f"{schema}: up to date")
+
+
+topics = typer.Typer(help="The contract's topics.", no_args_is_help=True)
+app.add_typer(topics, name="topics")
+
+
+@topics.command()
+def create(
+    partitions: Annotated[int | None, typer.Option(min=1, help="For all of them; else as the contract says")] = None,
+    replication: Annotated[int, typer.Option(min=1, help="3 in production")] = 1,
+) -> None:
+    """Create what is missing; what exists is left as it is."""
+    from schemas.topics import TOPICS
+    from services.runtime.settings import KafkaSettings, load
+    from services.runtime.topics import create_topics
+
+    settings = load(KafkaSettings, "topics create")
+    wanted = TOPICS.values()
+    for line in asyncio.run(create_topics(settings, wanted, partitions=partitions, replication=replication)):
+        typer.echo(line)
+
+
+@topics.command()
+def check() -> None:
+    """Compare the broker's topics with the contract; exit 1 and say what differs."""
+    from schemas.topics import TOPICS
+    from services.runtime.settings import KafkaSettings, load
+    from services.runtime.topics import check_topics
+
+    settings = load(KafkaSettings, "topics check")
+    problems = asyncio.run(check_topics(settings, TOPICS.values()))
+    for line in problems or ["every topic is as the contract says"]:
+        typer.echo(line)
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
+def publish(
+    file: Annotated[
+        Path | None, typer.Argument(help="A CloudEvent in structured JSON; standard input without it")
+    ] = None,
+) -> None:
+    """Publish one CloudEvent straight onto its topic, validated first."""
+    from schemas.envelope import EventError, parse_json, read_event, write_structured
+    from schemas.topics import TOPIC_OF_TYPE
+    from services.runtime.kafka import producer_of
+    from services.runtime.publisher import Message, Publisher
+    from services.runtime.settings import KafkaSettings, load
+
+    settings = load(KafkaSettings, "publish")
+    try:
+        event = read_event(parse_json(file.read_bytes() if file else sys.stdin.buffer.read()), publishing=True)
+    except EventError as error:
+        raise SystemExit(f"not published: {error.reason}") from None
+
+    async def send() -> None:
+        value, headers = write_structured(event)
+        publisher = Publisher(lambda: producer_of(settings, "publish"))
+        message = Message(
+            topic=TOPIC_OF_TYPE[event.type].name, key=event.subject.encode(), value=value, headers=headers
+        )
+        try:
+            await publisher.publish([message], timeout=10)
+        finally:
+            await publisher.stop()
+
+    asyncio.run(send())
+    typer.echo(json.dumps({"topic": TOPIC_OF_TYPE[event.type].name, "source": event.source, "id": event.id}))
+
+
+Why = Annotated[str, typer.Option("--why", help="Kept with the record of it; no names, no addresses")]
+Who = Annotated[
+    str | None, typer.Option("--who", help="Kept with the record of it; the user of this machine without it")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it; without it only what would happen")]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines")]
+
+
+def _by_hand(who: str | None, because: str) -> tuple[str, str]:
+    """Who and why, or exit: nothing is done by hand without them."""
+    import getpass
+
+    try:
+        who = who or getpass.getuser()
+    except (KeyError, OSError):  # a container's user often has no name
+        raise SystemExit("This machine does not know who you are: say it with --who.") from None
+    because = because.strip()
+    if not (because and because.isprintable() and len(because) <= 500 and who.isprintable() and len(who) <= 100):
+        raise SystemExit("--why is one line of 1 to 500 characters, --who one of 1 to 100.")
+    return who, because
+
+
+@app.command()
+def why(
+    id: Annotated[str, typer.Argument(help="An event (source|id or id), a notification or an outcome")],
+    as_json: AsJson = False,
+) -> None:
+    """The whole story of an event or a notification, with the rule behind each step."""
+    from services.notifier.desk_commands import tell_why
+    from services.runtime.settings import ProcessSettings, load
+
+    _run(tell_why(load(ProcessSettings, "why"), id, as_json=as_json, say=typer.echo))
+
+
+notifications = typer.Typer(help="What was sent, and what was not.", no_args_is_help=True)
+app.add_typer(notifications, name="notifications")
+
+
+@notifications.command("show")
+def show_notification(id: Annotated[str, typer.Argument(help="Its UUID")], as_json: AsJson = False) -> None:
+    """Every column of a notification, private contents masked."""
+    from services.notifier.desk_commands import show
+    from services.runtime.settings import ProcessSettings, load
+
+    _run(show(load(ProcessSettings, "notifications show"), id, as_json=as_json, say=typer.echo))
+
+
+@notifications.command("retry")
+def retry_notifications(
+    ids: Annotated[list[str], typer.Argument(help="Their UUIDs")],
+    because: Why,
+    who: Who = None,
+    yes: Yes = False,
+) -> None:
+    """Re-open what failed, or is unknown, while it is still in time."""
+    from services.notifier.desk_commands import retry
+    from services.runtime.settings import ProcessSettings, load
+
+    settings = load(ProcessSettings, "notifications retry")
+    who, because = _by_hand(who, because)
+    _run(retry(settings, ids, because=because, who=who, yes=yes, say=typer.echo))
+
+
+dead_letters = typer.Typer(help="What could not be accepted.", no_args_is_help=True)
+app.add_typer(dead_letters, name="dead-letters")
+Reason = Annotated[
+    str | None, typer.Option("--reason", help="How the reason begins: id-reused, data-invalid: data.phone")
+]
+OriginTopic = Annotated[str | None, typer.Option("--topic", help="The topic it was read from")]
+Since = Annotated[str | None, typer.Option("--since", help="90m, 2h, 3d, or a time with its zone")]
+
+
+def _filter(reason: str | None, topic: str | None, since: str | None, **more: Any) -> Any:
+    from datetime import UTC, datetime
+
+    from services.notifier import dead_letter_commands as commands
+
+    at = commands.since(since, datetime.now(UTC)) if since else None
+    return commands.Filter(reason=reason, topic=topic, since=at, **more)
+
+
+@dead_letters.command("list")
+def list_dead_letters(  # noqa: PLR0913, PLR0917, RUF100 (options)
+    reason: Reason = None,
+    topic: OriginTopic = None,
+    since: Since = None,
+    event: Annotated[str | None, typer.Option(help="source|id or id: opens them to look for it")] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """The newest, with where they came from and whether they were replayed."""
+    from services.notifier.dead_letter_commands import list_letters
+    from services.runtime.settings import ProcessSettings, load
+
+    settings, wanted = load(ProcessSettings, "dead-letters list"), _filter(reason, topic, since, event=event)
+    _run(list_letters(settings, wanted, limit=limit, as_json=as_json, say=typer.echo))
+
+
+@dead_letters.command("show")
+def show_dead_letter(
+    origin: Annotated[str, typer.Argument(help="topic/partition/offset, as list shows it")],
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Contents as they are; recorded, so --why is needed")
+    ] = False,
+    because: Annotated[str, typer.Option("--why", help="Why it must be seen; kept with the record of it")] = "",
+    who: Who = None,
+) -> None:
+    """One of them: reason and contents, masked."""
+    from services.notifier.dead_letter_commands import show_letter
+    from services.runtime.settings import ProcessSettings, load
+
+    settings = load(ProcessSettings, "dead-letters show")
+    who, because = _by_hand(who, because) if reveal else ("", "")
+    _run(show_letter(settings, origin, reveal=reveal, because=because, who=who, say=typer.echo))
+
+
+@dead_letters.command("replay")
+def replay_dead_letters(  # noqa: PLR0913, PLR0917, RUF100 (options)
+    because: Why,
+    origins: Annotated[list[str] | None, typer.Argument(help="topic/partition/offset, as list shows them")] = None,
+    reason: Reason = None,
+    topic: OriginTopic = None,
+    since: Since = None,
+    who: Who = None,
+    yes: Yes = False,
+) -> None:
+    """Publish the original records again, byte for byte, onto the topics they came from."""
+    from services.notifier.dead_letter_commands import replay
+    from services.runtime.settings import ProcessSettings, load
+
+    if bool(origins) == bool(reason):
+        raise SystemExit("Name dead letters by origin, or all of one --reason; not both, not neither.")
+    settings = load(ProcessSettings, "dead-letters replay")
+    wanted = _filter(reason, topic, since, origins=frozenset(origins or ()))
+    who, because = _by_hand(who, because)
+    _run(replay(settings, wanted, because=because, who=who, yes=yes, say=typer.echo))
+
+
+@app.command()
+def deadlines(  # noqa: PLR0913, PLR0917, RUF100 (options)
+    licence: Annotated[str, typer.Option(help="uk, be, je or gg")],
+    received: Annotated[str, typer.Option(help="First receipt anywhere in the firm, with its zone: 2026-12-24T16:30Z")],
+    calendar: Annotated[str | None, typer.Option(help="The one the policy names: scotland, northern-ireland")] = None,
+    category: Annotated[str, typer.Option(help="Chooses among the licence's procedures")] = "complaint",
+    as_json: AsJson = False,
+    as_ics: Annotated[bool, typer.Option("--ics", help="For a calendar")] = False,
+) -> None:
+    """What a complaint received then is owed, by when, and how that was counted."""
+    from datetime import UTC, datetime
+
+    from services.complaint_sla.deadlines_command import instant, show
+    from services.complaint_sla.procedure import Receipt
+
+    if as_json and as_ics:
+        raise SystemExit("Either --json or --ics.")
+    try:
+        receipt = Receipt(received_at=instant(received), licence=licence, calendar=calendar, category=category)
+        show(receipt, "json" if as_json else "ics" if as_ics else "page", datetime.now(UTC), sys.stdout.write)
+    except ValueError as error:
+        raise SystemExit(f"No deadlines: {error}") from None
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option(help="Play the day once, check it, exit 0 or 1")] = False,
+) -> None:
+    """A day in the life of a member, on real parts, with an inbox to look at."""
+    from demo.main import run
+
+    raise SystemExit(run(once=once))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""The story of one chunk: compose → hand over → send → record."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from email.utils import format_datetime
+from typing import TypeVar, assert_never
+
+import structlog
+
+from services.notifier import metrics, mime
+from services.notifier.brands import Brand
+from services.notifier.channels.base import Channel, ChannelError, Consequence, OutgoingMessage, Sent
+from services.notifier.compose import ComposeError, Composer
+from services.notifier.ledger.rows import Leased
+from services.notifier.ledger.sending import AttemptResult, Handle, Sending
+from services.notifier.retry import (
+    LONGEST_CODE_DELAY,
+    LONGEST_DELAY,
+    GiveUp,
+    SentPerhaps,
+    TooLate,
+    TryAgain,
+    after_failure,
+)
+from services.runtime.clock import Clock
+from services.runtime.database import describe, is_away
+from services.runtime.failpoints import failpoint
+from services.runtime.outbox import pause
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+DATABASE_RETRY_SECONDS = 0.5
+MOST_UNKNOWN = {"sms": 3}
+"""Each is paid for, and no phone folds copies as a mail client does by Message-ID."""
+
+
+class Delivery:
+    """Delivers chunks of one lane."""
+
+    def __init__(
+        self,
+        *,
+        sending: Sending,
+        composer: Composer,
+        brands: Mapping[str, Brand],
+        channels: Mapping[str, Channel],
+        deliverable: Callable[[str, str], bool],
+        clock: Clock,
+        hand_over_within: float,
+        stopping: asyncio.Event,
+    ) -> None:
+        self._sending = sending
+        self._composer = composer
+        self._brands = brands
+        self._channels = channels
+        self._deliverable = deliverable
+        self._clock = clock
+        self._hand_over_within = hand_over_within
+        """Seconds after the mark in which a hand-over may begin: less of the lease than it needs must not be left."""
+        self._stopping = stopping
+
+    async def deliver(self, chunk: Sequence[Leased]) -> None:
+        """Never raises for a message's sake; a database that is away is waited for."""
+        messages = await self._compose(chunk)
+        marked = time.monotonic()
+        going = await self._hand_over([row for row, _ in messages])
+        if going:
+            failpoint("handing-over-marked")
+        results = await asyncio.gather(
+            *(
+                self._send(row, message, going[row.id, row.token], marked)
+                for row, message in messages
+                if (row.id, row.token) in going
+            )
+        )
+        await self._record(results)
+        stopped = [row for row, _ in messages if (row.id, row.token) not in going]
+        if stopped:
+            await self._insist("settle", lambda: self._sending.settle(stopped, self._clock.now()))
+
+    async def _compose(self, chunk: Sequence[Leased]) -> list[tuple[Leased, OutgoingMessage]]:
+        messages: list[tuple[Leased, OutgoingMessage]] = []
+        for row in chunk:
+            if not self._deliverable(row.channel, row.address):
+                # Accepted under another mode: what was planned then must not leave from here now.
+                await self._end(row, "suppressed", "not-live")
+                continue
+            try:
+                messages.append((row, self._message(row)))
+            except Exception as error:
+                why = str(error) if isinstance(error, ComposeError) else type(error).__name__
+                log.error("cannot_compose", notification=str(row.id), why=why, exc_info=error)
+                await self._end(row, "failed", "cannot-compose")
+        return messages
+
+    async def _end(self, row: Leased, state: str, reason: str) -> None:
+        await self._insist("end", lambda: self._sending.end(row, state, reason, self._clock.now()))
+
+    def _message(self, row: Leased) -> OutgoingMessage:
+        brand = self._brands[row.brand]
+        if row.channel == "sms":
+            body = self._composer.sms(row.notice, row.brand, row.locale, row.facts).encode()
+        else:
+            email = self._composer.email(row.notice, row.brand, row.locale, row.facts)
+            domain = brand.sender.address.rpartition("@")[2]
+            body = mime.assemble(
+                email,
+                sender=mime.mailbox(brand.sender.name, brand.sender.address),
+                recipient=row.address,
+                message_id=f"<{row.id}@{domain}>",
+                date=format_datetime(self._clock.now()),
+                language=row.locale,
+            )
+        return OutgoingMessage(
+            id=str(row.id), address=row.address, body=body, sender=brand.sender.address, expires_at=row.expires_at
+        )
+
+    async def _send(self, row: Leased, message: OutgoingMessage, attempt: int, marked: float) -> AttemptResult:
+        late = row.hand_over_by is not None and row.hand_over_by <= self._clock.now()
+        if late or time.monotonic() - marked > self._hand_over_within:
+            return AttemptResult(
+                row=row, attempt=attempt, result="given-back", state="retrying", reason="lease-short", delay_seconds=0
+            )
+        try:
+            sent = await self._channels[row.channel].send(message)
+        except ChannelError as error:
+            return self._failed(row, attempt, error)
+        except Exception as error:
+            log.error("channel_defect", notification=str(row.id), channel=row.channel, exc_info=error)
+            return self._failed(row, attempt, ChannelError(Consequence.UNKNOWN, "defect"))
+        failpoint("relay-accepted-before-record")
+        return self._sent(row, attempt, sent)
+
+    def _sent(self, row: Leased, attempt: int, sent: Sent) -> AttemptResult:
+        metrics.record_attempt(row.lane, row.channel, "sent")
+        metrics.record_sent(row.lane, row.channel, event_time=row.event_time, now=self._clock.now())
+        return AttemptResult(
+            row=row, attempt=attempt, result="sent", state="sent", reply_code=sent.reply_code, reference=sent.reference
+        )
+
+    def _failed(self, row: Leased, attempt: int, error: ChannelError) -> AttemptResult:
+        decision = after_failure(
+            error,
+            attempt=attempt,
+            now=self._clock.now(),
+            hand_over_by=row.hand_over_by,
+            jitter=random.random(),  # noqa: S311 (spreads retries, keeps no secret)
+            most_unknown=MOST_UNKNOWN.get(row.channel),
+            longest=LONGEST_CODE_DELAY if row.lane == "codes" else LONGEST_DELAY,
+        )
+        seconds: float | None
+        match decision:
+            case TryAgain(delay, reason):
+                result, state, seconds = "retry", "retrying", delay.total_seconds()
+            case SentPerhaps(delay, reason):
+                result, state, seconds = "unknown", "unknown", delay.total_seconds()
+            case TooLate(reason):
+                result, state, seconds = "retry", "expired", None
+            case GiveUp(reason):
+                result, state, seconds = "failed", "failed", None
+            case _:
+                assert_never(decision)
+        metrics.record_attempt(row.lane, row.channel, result)
+        log.info(
+            "not_sent", notification=str(row.id), notice=row.notice, channel=row.channel, attempt=attempt,
+            result=result, state=state, reason=reason,
+        )  # fmt: skip
+        return AttemptResult(
+            row=row, attempt=attempt, result=result, state=state, reason=reason, reply_code=error.reply_code,
+            delay_seconds=seconds,
+        )  # fmt: skip
+
+    async def _hand_over(self, rows: Sequence[Leased]) -> dict[Handle, int]:
+        """Asked until PostgreSQL answers, or until we stop: what was marked unheard is found again by its token."""
+        again = False
+        while rows and not self._stopping.is_set():
+            try:
+                return await self._sending.hand_over(rows, self._clock.now(), again=again)
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                log.warning("hand_over_waits_for_database", notifications=len(rows), **describe(error))
+                await pause(self._stopping, DATABASE_RETRY_SECONDS)
+                again = True
+        return {}
+
+    async def _record(self, results: Sequence[AttemptResult]) -> None:
+        """What is not recorded goes again as `unknown` when the lease lapses."""
+        if not results:
+            return
+        ours = await self._insist("record", lambda: self._sending.record(results, self._clock.now()))
+        metrics.record_not_ours(len(results) - len(ours))
+
+    async def _insist(self, step: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """Asked until PostgreSQL answers, also while stopping: what happened is worth the grace period."""
+        while True:
+            try:
+                return await ask()
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                log.warning("ledger_waits_for_database", step=step, **describe(error))
+                await asyncio.sleep(DATABASE_RETRY_SECONDS)

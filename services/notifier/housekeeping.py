@@ -1,0 +1,112 @@
+"""What a notifier does besides sending: ends what waited in vain, keeps partitions, measures the promise."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from faststream.kafka import KafkaBroker
+
+from services.notifier import metrics
+from services.notifier.ledger.contacts import Contacts
+from services.notifier.ledger.promise import Promise
+from services.notifier.ledger.upkeep import Upkeep
+from services.runtime.clock import MAX_SKEW, Clock, skew
+from services.runtime.database import Database, describe, is_away
+from services.runtime.kafka import lags
+from services.runtime.outbox import pause
+
+log = structlog.get_logger()
+
+UPKEEP_SECONDS = 1.0
+WATCH_SECONDS = 10.0
+CLOCK_SECONDS = 60.0
+FULL_PART = 500
+"""At least so many done means that there may be more."""
+
+
+class Housekeeping:
+    """Every second: end what waited in vain. Every hour: partitions and old contents."""
+
+    def __init__(self, contacts: Contacts, upkeep: Upkeep, clock: Clock, trusted: asyncio.Event) -> None:
+        """`trusted`: set while the clock may decide what has ended; what is dropped is forgotten for good."""
+        self._contacts = contacts
+        self._upkeep = upkeep
+        self._clock = clock
+        self._trusted = trusted
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until told to stop. A step that fails is logged and tried again in its turn; it keeps no other from going."""
+        next_hourly = self._clock.now()
+        while not await pause(stopping, UPKEEP_SECONDS):
+            if not self._trusted.is_set():
+                continue
+            now = self._clock.now()
+            await self._step("end_waiting", self._contacts.end_waiting, now)
+            if now >= next_hourly:
+                next_hourly = now + timedelta(hours=1)
+                for name, step in (
+                    ("ensure_partitions", self._upkeep.ensure_partitions),
+                    ("drop_old_partitions", self._upkeep.drop_old_partitions),
+                    ("forget_old_groups", self._upkeep.forget_old_groups),
+                    ("erase_old_contents", self._upkeep.erase_old_contents),
+                ):
+                    await self._step(name, step, now)
+
+    async def _step(self, name: str, step: Callable[[datetime], Awaitable[Any]], now: datetime) -> None:
+        try:
+            # Steps that work through a backlog in bounded parts return how many they did.
+            while isinstance(done := await step(now), int) and done >= FULL_PART:
+                log.info("upkeep", step=name, done=done)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            log.warning("upkeep_waits_for_database", step=name, **describe(error))
+
+
+class ClockWatch:
+    """Trusts this machine's clock while it agrees with PostgreSQL's; without trust nothing is handed over or ended."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.trusted = asyncio.Event()
+        self.off = timedelta(0)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        while True:
+            try:
+                await self.compare()
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                log.warning("clock_not_compared", **describe(error))
+            if await pause(stopping, CLOCK_SECONDS):
+                return
+
+    async def compare(self) -> None:
+        """The machine's clock, not a demo's shifted one."""
+        self.off = await skew(lambda: self._database.fetchval("SELECT clock_timestamp()"))
+        metrics.record_skew(self.off.total_seconds())
+        if self.off <= MAX_SKEW:
+            self.trusted.set()
+        else:
+            self.trusted.clear()
+            log.error("clock_skewed", seconds=self.off.total_seconds())
+
+    async def check(self) -> str | None:
+        if self.trusted.is_set():
+            return None
+        return f"{self.off.total_seconds():.1f} s apart from PostgreSQL's, nothing is sent; mend NTP on both"
+
+
+async def watch(promise: Promise, broker: KafkaBroker, stopping: asyncio.Event) -> None:
+    """Every few seconds: how old is the oldest unsent, how far behind are we. Survives a database that is away."""
+    while not await pause(stopping, WATCH_SECONDS):
+        try:
+            metrics.record_lags(await lags(broker))
+            metrics.record_open_work(await promise.open_work())
+            metrics.record_backlog(await promise.backlog())
+        except Exception as error:
+            # What is only measured must not end what it measures.
+            log.warning("watch_failed", exc_info=error)

@@ -1,0 +1,52 @@
+"""Is the promise kept right now? What is open, how old it is, what waits to be told."""
+
+from dataclasses import dataclass
+
+from services.runtime.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWork:
+    """Open notifications of one lane in one state; `oldest_seconds` counts from their event's time."""
+
+    lane: str
+    state: str
+    count: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """`outbox_seconds`: how long the oldest outcome has been waiting to be told."""
+
+    waiting_events: int
+    outbox_rows: int
+    outbox_seconds: float
+
+
+class Promise:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open_work(self) -> list[OpenWork]:
+        """By lane and state; the age counts from the event's time, which is what the member experiences."""
+        rows = await self._database.fetch(
+            """
+            SELECT lane, state, count(*) AS count,
+                   extract(epoch FROM clock_timestamp() - min(event_time))::float8 AS oldest
+            FROM notifier.notifications WHERE due_at IS NOT NULL GROUP BY lane, state
+            """
+        )
+        return [OpenWork(row["lane"], row["state"], row["count"], max(0.0, row["oldest"])) for row in rows]
+
+    async def backlog(self) -> Backlog:
+        row = await self._database.fetchrow(
+            """
+            SELECT (SELECT count(*) FROM notifier.events WHERE state = 'waiting') AS waiting, count(*) AS rows,
+                   coalesce(extract(epoch FROM clock_timestamp() - min(written_at)), 0)::float8 AS oldest
+            FROM notifier.outbox
+            """
+        )
+        if row is None:
+            raise LookupError("an aggregate without a row")
+        return Backlog(row["waiting"], row["rows"], max(0.0, row["oldest"]))

@@ -1,0 +1,100 @@
+"""A notification as the lanes see it, and its sealed columns."""
+
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from services.notifier.plan import Notification
+from services.runtime.database import Record
+from services.runtime.vault import Vault, VaultError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leased:
+    """Ours to send until the lease ends: everything a message needs, decrypted."""
+
+    day: date
+    id: uuid.UUID
+    token: uuid.UUID
+    notice: str
+    channel: str
+    role: str
+    lane: str
+    brand: str
+    locale: str
+    attempts: int
+    event_time: datetime
+    accepted_at: datetime
+    expires_at: datetime | None
+    hand_over_by: datetime | None
+    address: str = field(repr=False)
+    facts: Mapping[str, Any] = field(repr=False)
+    """For the template, secrets included."""
+
+
+class Sealer:
+    """Seals and opens the columns that hold what is private; each bound to its row and column."""
+
+    def __init__(self, vault: Vault, search_key: bytes) -> None:
+        self.vault = vault
+        self._search_key = search_key
+
+    def seal(self, notification: Notification) -> tuple[bytes | None, bytes | None, bytes, bytes | None]:
+        """address, address_hash, facts, secrets."""
+        row = f"notifications/{notification.id}"
+        address = notification.address
+        terminal = notification.state != "accepted"
+        return (
+            None if address is None else self.vault.encrypt(address.encode(), f"{row}/address"),
+            None if address is None else self.search_hash(address),
+            self.vault.encrypt(json.dumps(notification.facts, ensure_ascii=False).encode(), f"{row}/facts"),
+            None
+            if terminal or not notification.secrets
+            else self.vault.encrypt(json.dumps(notification.secrets, ensure_ascii=False).encode(), f"{row}/secrets"),
+        )
+
+    def open(self, row: Record, token: uuid.UUID) -> Leased:
+        """Raises `VaultError` for this row alone."""
+        name = f"notifications/{row['id']}"
+        if row["address"] is None or row["facts"] is None:
+            raise VaultError("an open notification without its contents")
+        facts: dict[str, Any] = json.loads(self.vault.decrypt(row["facts"], f"{name}/facts"))
+        if row["secrets"] is not None:
+            facts |= json.loads(self.vault.decrypt(row["secrets"], f"{name}/secrets"))
+        return Leased(
+            **{column: row[column] for column in COLUMNS_AS_THEY_ARE},
+            token=token,
+            address=self.vault.decrypt(row["address"], f"{name}/address").decode(),
+            facts=facts,
+        )
+
+    def search_hash(self, address: str) -> bytes:
+        """HMAC of the normalised address, under a key of its own."""
+        return hmac.digest(self._search_key, address.strip().lower().encode(), hashlib.sha256)
+
+
+COLUMNS_AS_THEY_ARE = (
+    "day",
+    "id",
+    "notice",
+    "channel",
+    "role",
+    "lane",
+    "brand",
+    "locale",
+    "attempts",
+    "event_time",
+    "accepted_at",
+    "expires_at",
+    "hand_over_by",
+)
+
+
+def columns(rows: Sequence[tuple[object, ...]], width: int) -> list[object]:
+    """Rows as the arrays `unnest` takes."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

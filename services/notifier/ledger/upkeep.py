@@ -1,0 +1,89 @@
+"""Partitions by the UTC day of the event, and contents that have lived long enough."""
+
+from datetime import datetime, timedelta
+
+from services.runtime.database import Database, Record, Session
+
+HORIZON = timedelta(days=130)
+"""How long an event is remembered: longest topic 90 days + dead letters 30 + margin."""
+DEAD_LETTERS_LIVE = timedelta(days=30)
+AHEAD = timedelta(minutes=5)
+"""How far in the future a producer's clock may be."""
+CONTENTS_LIVE = timedelta(days=30)
+_DROPPING = "notifier.drop-partitions"
+_OPEN_DAYS = """
+SELECT to_char(day, 'YYYYMMDD') AS day FROM (
+    SELECT day FROM notifier.notifications WHERE day < $1 AND due_at IS NOT NULL
+    UNION SELECT day FROM notifier.events WHERE day < $1 AND state = 'waiting') AS open
+"""
+_OLD_PARTITIONS = """
+SELECT child.relname AS name, parent.relname AS parent, inhdetachpending AS half_detached
+FROM pg_class child
+LEFT JOIN pg_inherits ON inhrelid = child.oid LEFT JOIN pg_class parent ON parent.oid = inhparent
+WHERE child.relnamespace = 'notifier'::regnamespace AND child.relkind = 'r'
+  AND child.relname ~ '^(events|notifications|attempts)_[0-9]{8}$'
+  AND right(child.relname, 8) < to_char($1::date, 'YYYYMMDD') AND right(child.relname, 8) <> ALL($2::text[])
+ORDER BY child.relname
+"""
+"""Without a parent: detached by a process that was killed before it could drop it."""
+
+
+class Upkeep:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def ensure_partitions(self, now: datetime) -> int:
+        """From the horizon to two days ahead. Returns how many were made."""
+        made: int = await self._database.fetchval(
+            "SELECT notifier.ensure_partitions($1, $2)", (now - HORIZON).date(), (now + timedelta(days=2)).date()
+        )
+        return made
+
+    async def erase_old_contents(self, now: datetime) -> int:
+        """Address, its hash and facts of what ended long ago, a bounded number at a time; returns how many rows.
+
+        The row, its reasons and its attempts stay until the horizon.
+        """
+        status: str = await self._database.execute(
+            """
+            WITH old AS MATERIALIZED (
+                SELECT day, id FROM notifier.notifications
+                WHERE facts IS NOT NULL AND due_at IS NULL AND state_at < $1
+                ORDER BY state_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
+            UPDATE notifier.notifications n SET address = NULL, address_hash = NULL, facts = NULL
+            FROM old WHERE n.day = old.day AND n.id = old.id
+            """,
+            now - CONTENTS_LIVE,
+        )
+        return int(status.rsplit(maxsplit=1)[-1])
+
+    async def forget_old_groups(self, now: datetime) -> None:
+        """What was newest before the horizon has nothing older left to supersede."""
+        await self._database.execute("DELETE FROM notifier.supersede_groups WHERE newest_time < $1", now - HORIZON)
+
+    async def drop_old_partitions(self, now: datetime) -> list[str]:
+        """Beyond the horizon, without an open row or a waiting event. One process at a time; returns what went.
+
+        DETACH CONCURRENTLY, then DROP: nobody waits. Killed in between, the next run finishes it.
+        """
+        oldest = (now - HORIZON).date()
+        async with self._database.acquire() as session:
+            if not await session.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", _DROPPING):
+                return []
+            try:
+                kept = await session.fetch(_OPEN_DAYS, oldest)
+                old = await session.fetch(_OLD_PARTITIONS, oldest, [row["day"] for row in kept])
+                for row in old:
+                    await _drop(session, row)
+                return [row["name"] for row in old]
+            finally:
+                if not session.is_closed():
+                    await session.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", _DROPPING)
+
+
+async def _drop(session: Session, partition: Record) -> None:
+    name, parent = partition["name"], partition["parent"]
+    if parent is not None:
+        how = "FINALIZE" if partition["half_detached"] else "CONCURRENTLY"
+        await session.execute(f'ALTER TABLE notifier."{parent}" DETACH PARTITION notifier."{name}" {how}')
+    await session.execute(f'DROP TABLE notifier."{name}"')

@@ -1,0 +1,136 @@
+"""The notifier's metrics: one vocabulary, bounded labels, verbs `record_…`."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from services.notifier.catalogue import LANES
+from services.notifier.ledger.promise import Backlog, OpenWork
+
+REGISTRY = CollectorRegistry()
+_LATENCY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+
+_events = Counter("notifier_events_total", "Events read, by what was decided", ["decision"], registry=REGISTRY)
+_dead_letters = Counter("notifier_dead_letters_total", "Records not accepted", ["topic", "code"], registry=REGISTRY)
+_attempts = Counter("notifier_attempts_total", "Hand-overs tried", ["lane", "channel", "result"], registry=REGISTRY)
+_sent_after = Histogram(
+    "notifier_sent_after_seconds",
+    "From the event's time to the provider's acceptance",
+    ["lane", "channel"],
+    buckets=_LATENCY_BUCKETS,
+    registry=REGISTRY,
+)
+_batches = Histogram(
+    "notifier_batch_seconds",
+    "From a batch's arrival to its commit; past 300 s (max.poll.interval) its group goes on without us",
+    buckets=(0.01, 0.05, 0.25, 1, 5, 15, 30, 60, 90, 150, 300),
+    registry=REGISTRY,
+)
+_lapsed = Counter("notifier_leases_lapsed_total", "Leases that ended in handing-over", registry=REGISTRY)
+_not_ours = Counter("notifier_results_not_ours_total", "Results whose lease was lost meanwhile", registry=REGISTRY)
+_relayed = Counter("notifier_outcomes_relayed_total", "Outcomes published", registry=REGISTRY)
+_gaps = Counter("notifier_offset_gaps_total", "Batches that began beyond the next offset", ["topic"], registry=REGISTRY)
+_waits = Counter("notifier_database_waits_total", "Batches that waited for the database", registry=REGISTRY)
+_commit_failures = Counter("notifier_offset_commits_failed_total", "Offset commits that failed", registry=REGISTRY)
+_queue = Gauge("notifier_lane_queue", "Leased notifications waiting for a worker", ["lane"], registry=REGISTRY)
+_skew = Gauge("notifier_clock_skew_seconds", "This machine's clock against PostgreSQL's", registry=REGISTRY)
+
+
+_open = Gauge("notifier_open", "Open notifications", ["lane", "state"], registry=REGISTRY)
+_oldest = Gauge(
+    "notifier_oldest_unsent_seconds", "Age of the oldest open notification's event", ["lane"], registry=REGISTRY
+)
+_waiting = Gauge("notifier_waiting_events", "Events whose member is not known yet", registry=REGISTRY)
+_outbox = Gauge("notifier_outbox_rows", "Outcomes that wait to be told", registry=REGISTRY)
+_outbox_age = Gauge("notifier_outbox_seconds", "Age of the oldest outcome that waits to be told", registry=REGISTRY)
+_records = Counter("notifier_records_total", "Records read", ["topic"], registry=REGISTRY)
+_lag = Gauge("notifier_lag_records", "Records not read yet, of this process's partitions", ["topic"], registry=REGISTRY)
+_lag_age = Gauge(
+    "notifier_lag_seconds", "Age of the record last read, while there are more", ["topic"], registry=REGISTRY
+)
+_last_read: dict[str, float] = {}
+
+
+def record_decision(kind: str, count: int = 1) -> None:
+    _events.labels(kind).inc(count)
+
+
+def record_batch_time() -> AbstractContextManager[object]:
+    """Around what is done with one batch."""
+    return _batches.time()
+
+
+def record_dead_letter(topic: str, code: str) -> None:
+    _dead_letters.labels(topic, code).inc()
+
+
+def record_attempt(lane: str, channel: str, result: str) -> None:
+    _attempts.labels(lane, channel, result).inc()
+
+
+def record_sent(lane: str, channel: str, *, event_time: datetime, now: datetime) -> None:
+    _sent_after.labels(lane, channel).observe(max(0.0, (now - event_time).total_seconds()))
+
+
+def record_lapsed(count: int) -> None:
+    _lapsed.inc(count)
+
+
+def record_not_ours(count: int) -> None:
+    _not_ours.inc(count)
+
+
+def record_relayed(count: int) -> None:
+    _relayed.inc(count)
+
+
+def record_gap(topic: str) -> None:
+    _gaps.labels(topic).inc()
+
+
+def record_database_wait() -> None:
+    _waits.inc()
+
+
+def record_commit_failure() -> None:
+    _commit_failures.inc()
+
+
+def record_queue(lane: str, length: int) -> None:
+    _queue.labels(lane).set(length)
+
+
+def record_skew(seconds: float) -> None:
+    _skew.set(seconds)
+
+
+def record_records(topic: str, count: int, last_written_at: float) -> None:
+    """`last_written_at`: Unix seconds of the last one's record timestamp."""
+    _records.labels(topic).inc(count)
+    _last_read[topic] = last_written_at
+
+
+def record_lags(lags: Mapping[str, int]) -> None:
+    for topic, behind in lags.items():
+        _lag.labels(topic).set(behind)
+        last = _last_read.get(topic)
+        _lag_age.labels(topic).set(max(0.0, time.time() - last) if behind and last is not None else 0.0)
+
+
+def record_open_work(work: Sequence[OpenWork]) -> None:
+    _open.clear()
+    _oldest.clear()
+    for lane in LANES:
+        ages = [each.oldest_seconds for each in work if each.lane == lane]
+        _oldest.labels(lane).set(max(ages, default=0.0))
+    for each in work:
+        _open.labels(each.lane, each.state).set(each.count)
+
+
+def record_backlog(backlog: Backlog) -> None:
+    _waiting.set(backlog.waiting_events)
+    _outbox.set(backlog.outbox_rows)
+    _outbox_age.set(backlog.outbox_seconds)

@@ -1,0 +1,89 @@
+"""The files a translator edits: `templates/<notice>/<locale>.md`, and `templates/_shared/<locale>.md` for what several
+notices say. A file is sections:
+
+    === subject ===         one line
+    === preheader ===       one line, what an inbox shows after the subject
+    === mail ===            Markdown (services/notifier/markup.py says which)
+    === sms ===             text, GSM-7 characters only
+
+In a mail a line `{% include "greeting" %}` stands for the shared section of that name. The shared file also holds
+`footer`, which every mail gets.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+_SECTION = re.compile(r"^=== ([a-z][a-z-]*) ===$", re.MULTILINE)
+_INCLUDE = re.compile(r'^\{% include "([a-z-]+)" %\}$', re.MULTILINE)
+_REQUIRED = frozenset({"subject", "preheader", "mail"})
+_KNOWN = _REQUIRED | {"sms"}
+
+
+class SourceError(ValueError):
+    """A file or a section that is missing, unknown or empty; the text names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One notice in one language, includes resolved. All but `footer` and `mail` is plain text with Jinja tags."""
+
+    subject: str
+    preheader: str
+    mail: str
+    footer: str
+    sms: str | None
+
+
+def read_source(folder: Path, notice: str, locale: str) -> Source:
+    """Raises `SourceError`."""
+    label = f"{notice}/{locale}.md"
+    sections = _sections(folder / notice / f"{locale}.md", label)
+    if missing := _REQUIRED - sections.keys():
+        raise SourceError(f"{label}: section {', '.join(sorted(missing))} is missing")
+    if unknown := sections.keys() - _KNOWN:
+        raise SourceError(f"{label}: section {', '.join(sorted(unknown))} is unknown")
+    shared_label = f"_shared/{locale}.md"
+    shared = _sections(folder / "_shared" / f"{locale}.md", shared_label)
+    if "footer" not in shared:
+        raise SourceError(f"{shared_label}: section footer is missing")
+    return Source(
+        subject=_one_line(sections["subject"], label),
+        preheader=_one_line(sections["preheader"], label),
+        mail=_included(sections["mail"], shared, label),
+        footer=shared["footer"],
+        sms=sections.get("sms"),
+    )
+
+
+def _sections(path: Path, label: str) -> dict[str, str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SourceError(f"{label}: the file is missing") from None
+    except UnicodeDecodeError:
+        raise SourceError(f"{label}: not UTF-8") from None
+    before, *parts = _SECTION.split(text)
+    if before.strip():
+        raise SourceError(f"{label}: text before the first section")
+    sections = dict(zip(parts[::2], (part.strip("\n") for part in parts[1::2]), strict=True))
+    if 2 * len(sections) != len(parts):
+        raise SourceError(f"{label}: a section appears twice")
+    if empty := [name for name, part in sections.items() if not part.strip()]:
+        raise SourceError(f"{label}: section {', '.join(empty)} is empty")
+    return sections
+
+
+def _included(mail: str, shared: Mapping[str, str], label: str) -> str:
+    if unknown := [name for name in _INCLUDE.findall(mail) if name not in shared]:
+        raise SourceError(f"{label}: no shared section {', '.join(unknown)}")
+    return _INCLUDE.sub(lambda found: shared[found[1]], mail)
+
+
+def _one_line(text: str, label: str) -> str:
+    if "\n" in text:
+        raise SourceError(f"{label}: subject and preheader are one line each")
+    return text

@@ -1,0 +1,99 @@
+"""States and reason codes in words, for who is asked "did she get it?" and for who is woken at night. PURE."""
+
+from services.notifier.story import EventRow, NotificationRow
+
+_OF_REASON = {
+    "late": "its hand-over limit had passed before a first attempt",
+    "late-after-attempts": "its hand-over limit passed while it was being retried",
+    "newer": "a newer message of the same purpose was accepted for the member",
+    "not-live": "DELIVERY_MODE=allow-list, and the address is not on ALLOW_LIST",
+    "forgotten": "the member's contact was forgotten (tombstone)",
+    "no-contact": "no contact of the member came before its time was over",
+    "phone-not-registered": "the event names a phone that is not one of the contact's",
+    "cannot-compose": "template and facts do not make a message; the log says cannot_compose and why",
+    "lost-lease": "the process that held it ended or hung in mid-hand-over",
+    "lease-short": "too little of its lease was left to begin, so it was given back unsent",
+    "reopened": "somebody re-opened it by hand",
+    "defect": "the channel broke in our own code; the log says channel_defect",
+    "no-notice": "the catalogue has no notice for this type",
+    "not-for-brand": "no notice of this type is for the member's brand",
+    "brand-unknown": "the member's brand has no folder here",
+    "link-not-allowed": "its link is not on one of the brand's domains",
+    "unreadable": "its stored contents could not be read",
+}
+_OF_PROVIDER = {
+    "time-out": "did not answer in time",
+    "tls": "did not agree on TLS; check SMTP_TLS and the certificate",
+    "disconnected": "cut the connection before it had the message",
+    "unreadable": "gave an answer that is not of its protocol",
+    "not-offered": "does not offer STARTTLS or AUTH; check SMTP_TLS and SMTP_PORT",
+    "unreachable": "could not be reached",
+    "broken-off": "broke off while it had the message",
+}
+_PROVIDERS = {"smtp": "the mail relay", "twilio": "Twilio"}
+_OF_RESULT = {
+    None: "it has not ended",
+    "sent": "the provider took responsibility",
+    "lost-lease": "nobody recorded its end before the lease was over",
+    "given-back": "it was not begun",
+}
+_OF_STATE = {
+    "accepted": "Accepted; it waits for a worker of its lane.",
+    "claimed": "A worker has it and is about to hand it over.",
+    "handing-over": "It is being handed over now.",
+    "retrying": "Not sent yet; it goes again by itself.",
+    "unknown": "Handed over, but nobody knows whether it arrived; it goes again by itself while it is still valid.",
+    "sent": "Sent: the provider took responsibility for it.",
+    "delivered": "Delivered, as the provider says.",
+    "bounced": "Bounced: it was sent, and came back.",
+    "failed": "Not sent, and it will not be by itself.",
+    "expired": "Not sent: it was too late.",
+    "superseded": "Not sent: a newer one took its place.",
+    "suppressed": "Not sent, on purpose.",
+    "cancelled": "Not sent: it was cancelled.",
+}
+_OF_EVENT_STATE = {
+    "planned": "Accepted and planned.",
+    "waiting": "Accepted; it waits for the member's contact.",
+    "skipped": "Accepted; it causes no message.",
+    "failed": "Accepted, and ended without a message.",
+}
+
+
+def because(reason: str | None) -> str | None:
+    """A reason code in words; the code itself where we have none."""
+    if reason is None:
+        return None
+    if reason in _OF_REASON:
+        return _OF_REASON[reason]
+    provider, colon, code = reason.partition(":")
+    name = _PROVIDERS.get(provider)
+    if not colon or name is None:
+        return reason
+    before, _, after_data = code.partition("-after-data")
+    if code.endswith("-after-data") and not after_data:
+        return f"{name} had the message when the connection broke or went silent ({before}), so it may have arrived"
+    return f"{name} {_OF_PROVIDER[code]}" if code in _OF_PROVIDER else f"{name} answered {code}"
+
+
+def of_result(result: str | None, reason: str | None) -> str:
+    """Why an attempt came to this result."""
+    if result in {"lost-lease", "given-back"} or reason is None:
+        return _OF_RESULT.get(result, str(result))
+    said = because(reason) or ""
+    if result == "failed":
+        return f"{said}, a no for good"
+    return f"{said}, a no for now" if result == "retry" else said
+
+
+def of_notification(row: NotificationRow) -> str:
+    """Two sentences at most, for somebody who does not know our states."""
+    said = _OF_STATE.get(row.state, row.state)
+    why = because(row.reason)
+    return said if why is None else f"{said} Because {why}."
+
+
+def of_event(event: EventRow) -> str:
+    said = _OF_EVENT_STATE.get(event.state, event.state)
+    why = because(event.reason)
+    return said if why is None else f"{said} Because {why}."

@@ -1,0 +1,1 @@
+"""What any process needs to run, whatever it does. A file is here only if two services use it."""

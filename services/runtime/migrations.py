@@ -1,0 +1,53 @@
+"""Each service owns its schema and its migrations (Alembic); one advisory lock lets replicas race harmlessly."""
+
+import asyncio
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+_LOCK = 0x6D656D626572  # "member"
+
+
+def upgrade(dsn: str, schema: str, directory: Path) -> None:
+    """Bring `schema` to the newest revision of `directory`. Safe beside running services of the version before."""
+    asyncio.run(upgrade_async(dsn, schema, directory))
+
+
+async def upgrade_async(dsn: str, schema: str, directory: Path) -> None:
+    engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_upgrade, schema, directory)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection, schema: str, directory: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(directory))
+    config.attributes["connection"] = connection
+    config.attributes["schema"] = schema
+    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+    connection.commit()
+    try:
+        command.upgrade(config, "head")
+        connection.commit()
+    finally:
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+        connection.commit()
+
+
+def run_online(connection: Connection, schema: str) -> None:
+    """For each service's `env.py`."""
+    from alembic import context  # noqa: PLC0415 (only inside Alembic's own run)
+
+    context.configure(connection=connection, version_table_schema=schema, version_table="alembic_version")
+    with context.begin_transaction():
+        context.run_migrations()

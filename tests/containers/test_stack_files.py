@@ -1,0 +1,124 @@
+"""What `make up` writes, and the files that it runs: hold them to the code that reads them. No Docker needed."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from deploy import prepare
+from deploy.prepare import DEPLOY, Problem, read, write_missing
+from services.auth_events.publishers import Publishers
+from services.auth_events.settings import AuthEventsSettings
+from services.notifier.settings import NotifierSettings
+from services.runtime.vault import Vault
+from tests.containers.servers import image_of
+
+ROOT = DEPLOY.parent
+
+
+@pytest.fixture
+def no_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.fixture
+def a_volume_exists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text("#!/bin/sh\nexit 0\n")
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(docker.parent))
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_the_services_can_read_what_is_written(tmp_path: Path) -> None:
+    write_missing(tmp_path)
+    secrets = read(tmp_path / ".env")
+
+    publishers = Publishers.read(tmp_path / "publishers.toml")
+    idp, administration = (
+        publishers.of_token(secrets[name]) for name in ("IDENTITY_PROVIDER_TOKEN", "ADMINISTRATION_TOKEN")
+    )
+    assert idp is not None
+    assert administration is not None
+    assert idp.may_publish("identity.password-changed.v1")
+    assert administration.may_publish("members.contact.v1")
+    assert not idp.may_publish("members.contact.v1")
+    Vault.parse(secrets["VAULT_KEYS"])
+    assert len(secrets["SEARCH_KEY"]) >= 32
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_a_second_time_nothing_is_written(tmp_path: Path) -> None:
+    write_missing(tmp_path)
+    before = [(tmp_path / name).read_bytes() for name in (".env", "publishers.toml")]
+
+    write_missing(tmp_path)
+
+    assert [(tmp_path / name).read_bytes() for name in (".env", "publishers.toml")] == before
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_secrets_are_for_their_owner_and_hashes_for_the_container(tmp_path: Path) -> None:
+    write_missing(tmp_path)
+    secrets = read(tmp_path / ".env")
+    hashes = (tmp_path / "publishers.toml").read_text()
+
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "publishers.toml").stat().st_mode & 0o777 == 0o644
+    assert not any(value in hashes for value in secrets.values())
+
+
+@pytest.mark.usefixtures("a_volume_exists")
+def test_a_database_without_its_password_gets_no_new_one(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="VOLUMES=1"):
+        write_missing(tmp_path)
+    assert not (tmp_path / ".env").exists()
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_where_docker_is_missing_one_sentence_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert prepare.main() == 1
+    error = capsys.readouterr().err
+    assert "make demo" in error
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", [".env", "publishers.toml"])
+def test_what_is_written_cannot_be_committed(name: str) -> None:
+    assert f"/{name}" in (DEPLOY / ".gitignore").read_text().splitlines()
+
+
+def test_compose_sets_only_settings_that_exist() -> None:
+    settings = {name.upper() for name in {**AuthEventsSettings.model_fields, **NotifierSettings.model_fields}}
+    anchors = (DEPLOY / "compose.yaml").read_text().split("\nservices:\n")[0].partition("x-environment:")[2]
+    of_services = set(re.findall(r"^ +([A-Z_]+): ", anchors, re.MULTILINE)) - {"HEALTH_PATH"}
+
+    assert "SMTP_HOST" in of_services
+    assert of_services <= settings
+
+
+def test_the_image_has_no_dependency_of_the_demo_and_no_version_of_its_own() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    service, run = (pins_of(name) for name in ("service.txt", "run.txt"))
+    embedded = {re.split(r"[>=<;\[]", line)[0] for line in project["optional-dependencies"]["embedded"]}
+    only_embedded = embedded - {"rich"}  # the command line brings it everywhere
+
+    assert service.items() <= run.items()
+    assert service.keys() >= {re.split(r"[>=<;\[]", line)[0] for line in project["dependencies"]}
+    assert service.keys().isdisjoint(only_embedded)
+
+
+def test_what_builds_the_wheel_is_what_is_tested() -> None:
+    assert pins_of("build.txt").items() <= pins_of("dev.txt").items()
+
+
+@pytest.mark.parametrize(("service", "image"), [("kafka", "apache/kafka:"), ("postgres", "postgres:")])
+def test_servers_in_tests_are_those_of_compose(service: str, image: str) -> None:
+    assert image_of(service).startswith(image)
+
+
+def pins_of(lock: str) -> dict[str, str]:
+    text = (ROOT / "requirements" / lock).read_text()
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", text, re.MULTILINE))

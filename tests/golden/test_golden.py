@@ -1,0 +1,37 @@
+"""Every message as it was last looked at. `pytest tests/golden --update-golden` rewrites the files; read the diff."""
+
+from pathlib import Path
+
+import pytest
+
+from services.notifier.sms_text import sms_parts
+from tests.support.notices import Case, cases, composer
+
+FILES = Path(__file__).parent / "messages"
+
+
+def messages(case: Case) -> dict[Path, str]:
+    if case.channel == "sms":
+        text = composer().sms(*case.key, case.facts)
+        cost = sms_parts(text)
+        return {FILES / f"{case.id}.sms": f"{cost.encoding}, parts: {cost.parts}\n\n{text}\n"}
+    email = composer().email(*case.key, case.facts)
+    return {
+        FILES / f"{case.id}.txt": f"Subject: {email.subject}\n\n{email.text}",
+        FILES / f"{case.id}.html": email.html,
+    }
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.id)
+def test_a_message_is_as_it_was_last_looked_at(case: Case, request: pytest.FixtureRequest) -> None:
+    for path, now in messages(case).items():
+        if request.config.getoption("--update-golden", default=False):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(now, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == now
+
+
+def test_no_golden_file_is_left_over() -> None:
+    assert {path for path in FILES.rglob("*.*") if path.is_file()} == {
+        path for case in cases() for path in messages(case)
+    }

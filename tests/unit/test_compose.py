@@ -1,0 +1,401 @@
+"""What every message owes its reader, and what stops a start."""
+
+import re
+from email import message_from_bytes
+from email.policy import default
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.notifier.brands import load_brands
+from services.notifier.compose import ComposeError, Composer, TemplatesError
+from services.notifier.mime import Email, assemble, mailbox
+from services.notifier.sms_text import Parts, sms_parts
+from services.notifier.sources import TEMPLATES
+from tests.support.notices import Case, cases, composer
+
+MAILS = [case for case in cases() if case.channel == "email"]
+TEXTS = [case for case in cases() if case.channel == "sms"]
+PHONE = "+32 3 217 68 68"
+IMPRINT = "Cigna European Services (UK) Limited, 13th Floor, 5 Aldermanbury Square, London EC2V 7HR"
+
+each_mail = pytest.mark.parametrize("case", MAILS, ids=lambda case: case.id)
+each_text = pytest.mark.parametrize("case", TEXTS, ids=lambda case: case.id)
+
+
+class Page(HTMLParser):
+    """What a reader gets of an HTML document: words, links, and what would be fetched."""
+
+    VOID = frozenset({"meta", "br", "img", "link", "hr"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.links: list[str] = []
+        self.fetched: list[str] = []
+        self.attributes: dict[str, list[dict[str, str | None]]] = {}
+        self.open: list[str] = []
+        self.crossed: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+        named = dict(attrs)
+        self.attributes.setdefault(tag, []).append(named)
+        if tag == "a":
+            self.links.append(named["href"] or "")
+        self.fetched += [f"{tag} {name}" for name in named if name in {"src", "srcset", "background", "poster"}]
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.crossed.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if not {"head"} & set(self.open):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).replace("\u034f\u200c\u00a0", "").split())
+
+
+def rendered(case: Case, **changes: Any) -> Email:
+    return composer().email(*case.key, {**case.facts, **changes})
+
+
+def mail(notice: str, locale: str = "en", role: str = "", example: str = "") -> Case:
+    (found,) = (
+        case
+        for case in MAILS
+        if (case.notice, case.locale, case.example) == (notice, locale, example) and role in {"", case.role}
+    )
+    return found
+
+
+# --- every mail -------------------------------------------------------------------------------------------------------
+
+
+@each_mail
+def test_the_subject_fits_and_names_the_brand(case: Case) -> None:
+    subject = rendered(case).subject
+    assert len(subject) <= 78
+    assert subject.startswith("Cigna Healthcare | ")
+
+
+@each_mail
+def test_the_html_is_small_whole_and_in_its_language(case: Case) -> None:
+    html = rendered(case).html
+    page = Page(html)
+    assert len(html.encode()) < 15_000
+    assert (page.open, page.crossed) == ([], [])
+    assert page.attributes["html"][0]["lang"] == case.locale
+    assert "<title>Cigna Healthcare | " in html
+    assert re.search(r"\{\{|\{%|jinja\d+tag|None|\$\w+", html) is None
+
+
+@each_mail
+def test_nothing_is_fetched_and_links_lead_to_the_brand_only(case: Case) -> None:
+    email = rendered(case)
+    page = Page(email.html)
+    assert page.fetched == []
+    assert re.search(r"url\(|@import|<script|<link|<img", email.html) is None
+    hosts = {link.split("/")[2] for link in page.links} | set(re.findall(r"https?://([^/\s)]+)", email.text))
+    assert hosts <= {"www.cignahealthbenefits.com"}
+
+
+@each_mail
+def test_only_a_mail_that_was_asked_for_holds_a_link(case: Case) -> None:
+    assert Page(rendered(case).html).links == ([case.facts["url"]] if "url" in case.facts else [])
+
+
+@each_mail
+def test_layout_tables_are_no_tables_to_a_screen_reader(case: Case) -> None:
+    tables = Page(rendered(case).html).attributes["table"]
+    assert {table.get("role") for table in tables if table.get("class") != "facts"} == {"presentation"}
+
+
+@each_mail
+def test_it_adapts_to_dark_mode_and_to_a_phone(case: Case) -> None:
+    html = rendered(case).html
+    assert '<meta name="color-scheme" content="light dark">' in html
+    assert html.count("@media (prefers-color-scheme:dark){") == 1
+    assert html.count("@media (max-width:600px){") == 1
+    assert "[data-ogsc] .column{background-color:#1f1a26 !important}" in html
+
+
+@each_mail
+def test_the_text_part_says_all_that_the_html_says(case: Case) -> None:
+    email = rendered(case)
+    in_text = set(re.findall(r"\w+", email.text))
+    body = Page(email.html[email.html.index('<div role="article"') :])
+    in_html = set(re.findall(r"\w+", body.text))
+    assert len(in_html) > 50
+    assert in_html <= in_text
+
+
+@each_mail
+def test_it_says_where_help_is_who_sent_it_and_how_to_check_that(case: Case) -> None:
+    email = rendered(case)
+    heading = {
+        "en": "How to check that this e-mail is real",
+        "fr": "Comment vérifier que cet e-mail vient bien de nous",
+    }
+    never = {
+        "en": "We never ask you by e-mail to send us personal details",
+        "fr": "Nous ne vous demandons jamais par e-mail",
+    }
+    forms = {"en": "the log-in assistance form", "fr": "le formulaire d\u2019aide à la connexion"}
+    for text in (email.text, Page(email.html).text):
+        for fact in (PHONE, IMPRINT, "00199739", heading[case.locale], never[case.locale], forms[case.locale]):
+            assert fact in text
+
+
+@each_mail
+def test_a_hostile_name_is_harmless_everywhere(case: Case) -> None:
+    name = "{{ 7*7 }}<script>alert(1)</script>"
+    email = rendered(case, name=name)
+    assert "<script" not in email.html
+    assert "{{ 7*7 }}&lt;script&gt;" in email.html
+    assert name in email.text
+    assert "49" not in email.subject
+
+
+@each_mail
+def test_it_goes_through_mime_unchanged(case: Case) -> None:
+    mail = rendered(case)
+    message = assemble(
+        mail,
+        sender=mailbox("Cigna Healthcare", "no-reply@example.com"),
+        recipient="jane@example.com",
+        message_id="<1@example.com>",
+        date="Sun, 22 Nov 2026 12:46:00 +0000",
+    )
+    parsed = message_from_bytes(message, policy=default)
+    assert parsed["Subject"] == mail.subject
+    contents = [part.get_content().replace("\r\n", "\n") for part in parsed.iter_parts()]
+    assert contents == [mail.text, f"{mail.html}\n"]
+
+
+@each_mail
+def test_an_event_cannot_choose_brand_or_language(case: Case) -> None:
+    assert rendered(case, brand="evil", locale="de") == rendered(case)
+
+
+# --- single notices ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("locale", "until"), [("en", "15 minutes, until 09:29"), ("fr", "15 minutes, jusqu\u2019à 09:29")]
+)
+def test_a_code_mail_holds_code_link_and_how_long_they_last(locale: str, until: str) -> None:
+    case = mail("one-time-verification-code", locale)
+    email = rendered(case)
+    assert Page(email.html).links == [case.facts["url"]]
+    assert f"\n{case.facts['url']}\n" in email.text
+    for text in (email.text, Page(email.html).text):
+        assert case.facts["code"] in text
+        assert until in text
+
+
+def test_subjects_of_the_code_mail() -> None:
+    assert rendered(mail("one-time-verification-code")).subject == "Cigna Healthcare | One-time verification code"
+    french = rendered(mail("one-time-verification-code", "fr")).subject
+    assert french == "Cigna Healthcare | Code de vérification à usage unique"
+
+
+@pytest.mark.parametrize("notice", ["one-time-verification-code", "password-changed"])
+@pytest.mark.parametrize("locale", ["en", "fr"])
+def test_password_and_code_mails_help_with_mail_that_does_not_arrive(notice: str, locale: str) -> None:
+    text = rendered(mail(notice, locale)).text
+    for fact in ("30 minutes", "@cignahealthcare.com", {"en": "spam folder", "fr": "indésirables"}[locale]):
+        assert fact in text
+    assert {"en": "mailbox is not full", "fr": "réception n\u2019est pas pleine"}[locale] in text
+
+
+def test_a_new_sign_on_tells_when_where_and_the_90_days() -> None:
+    text = rendered(mail("new-sign-on")).text
+    assert "When: Sunday, 22 November 2026 at 09:16 (Central European Standard Time)\n" in text
+    assert "Browser: Firefox 145\nSystem: Windows 11\nWhere from: Antwerp, Belgium\n" in text
+    assert "second factor for 90 days" in text
+    assert "90 jours" in rendered(mail("new-sign-on", "fr")).text
+
+
+def test_what_is_not_known_of_a_sign_on_has_no_row() -> None:
+    email = rendered(mail("new-sign-on", example="minimal"))
+    for row in ("Browser", "System", "Where from"):
+        assert f"{row}:" not in email.text
+        assert f">{row}<" not in email.html
+
+
+def test_old_and_new_address_are_each_told_which_they_are() -> None:
+    old, new = (rendered(mail("email-address-changed", role=role)) for role in ("old", "new"))
+    assert "You are reading this at your old address." in old.text
+    assert "You are reading this at your new address." in new.text
+    assert "your new address. We have told your old address as well" in new.text
+
+
+@pytest.mark.parametrize(
+    ("which", "sentence", "sign_in"),
+    [
+        ("login", "The e-mail address with which you sign in to www.cignahealthbenefits.com was changed.", True),
+        ("communication", "The e-mail address to which we write to you was changed.", False),
+        ("only", "and to which we write to you.", True),
+    ],
+)
+def test_which_address_was_changed_is_told(which: str, sentence: str, *, sign_in: bool) -> None:
+    text = rendered(mail("email-address-changed", role="new"), which=which).text
+    assert sentence in text
+    assert ("From now on, sign in with your new address." in text) == sign_in
+
+
+def test_a_method_is_told_with_the_end_of_its_phone() -> None:
+    assert (
+        "Method: Code by text message\nPhone ending in: 23\nWhen: " in rendered(mail("security-method-enrolled")).text
+    )
+    plain = rendered(mail("security-method-enrolled", "fr", example="minimal")).text
+    assert "Méthode\u00a0: Application d\u2019authentification\nQuand\u00a0: " in plain
+
+
+# --- SMS --------------------------------------------------------------------------------------------------------------
+
+
+@each_text
+@pytest.mark.parametrize("code", ["123456", "ABCD-1234567"])
+def test_a_code_by_sms_is_one_part_for_autofill_without_a_link(case: Case, code: str) -> None:
+    text = composer().sms(*case.key, {**case.facts, "code": code})
+    assert sms_parts(text) == Parts("GSM-7", 1)
+    assert text.endswith(f"\n\n@www.cignahealthbenefits.com #{code}")
+    assert text.startswith(f"{code} ")
+    assert "15 minutes" in text
+    assert "://" not in text
+
+
+def test_a_notice_without_sms_says_so() -> None:
+    with pytest.raises(ComposeError, match="no section sms"):
+        composer().sms("password-changed", "cigna-healthcare", "en", {})
+
+
+# --- facts that are missing -------------------------------------------------------------------------------------------
+
+
+def test_a_fact_that_is_missing_or_absent_stops_the_mail_not_the_process() -> None:
+    case = mail("password-changed")
+    facts = {name: fact for name, fact in case.facts.items() if name != "changed_at"}
+    with pytest.raises(ComposeError, match=r"password-changed/cigna-healthcare/en"):
+        composer().email(*case.key, facts)
+    with pytest.raises(ComposeError, match="absent fact"):
+        composer().email(
+            *mail("one-time-verification-code").key, {**mail("one-time-verification-code").facts, "code": None}
+        )
+
+
+def test_an_error_holds_no_value() -> None:
+    case = mail("password-changed")
+    with pytest.raises(ComposeError) as caught:
+        composer().email(*case.key, {**case.facts, "changed_at": "secret-482913"})
+    assert "482913" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_what_was_not_loaded_is_refused() -> None:
+    with pytest.raises(ComposeError, match="not loaded"):
+        composer().email("password-changed", "cigna-healthcare", "xx", {})
+
+
+def test_no_members_line_is_remembered() -> None:
+    email = rendered(mail("one-time-verification-code"))
+    constant = "\n".join(email.constant)
+    assert "482913" not in constant
+    assert "Okafor" not in constant
+    # Else every mail would pay for encoding what never changes.
+    varying = [line for line in email.html.split("\n") if line not in email.constant]
+    assert len(varying) <= 12
+
+
+# --- at load ----------------------------------------------------------------------------------------------------------
+
+GOOD = """\
+=== subject ===
+{{ brand.name }} | Test
+
+=== preheader ===
+Test
+
+=== mail ===
+# Test
+
+- **When:** {{ changed_at | when }}
+"""
+
+
+def problems_of(folder: Path, text: str, locale: str = "en") -> tuple[str, ...]:
+    (folder / "_shared").mkdir()
+    (folder / "_shared" / "en.md").write_text((TEMPLATES / "_shared" / "en.md").read_text("utf-8"), "utf-8")
+    (folder / "test").mkdir()
+    (folder / "test" / "en.md").write_text(text, "utf-8")
+    known = {"test": frozenset({"changed_at", "time_zone", "name"})}
+    with pytest.raises(TemplatesError) as caught:
+        Composer.load([("test", "cigna-healthcare", locale)], known=known, templates=folder)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("changed_at", "changed", "mail.html: no fact is called changed"),
+        ("| when", "| whn", "no filter or test is called whn"),
+        ("# Test", "{% if name is defind %}x{% endif %}", "no filter or test is called defind"),
+        ("# Test", "# {{ brand.nam }}", "no fact of a brand is called brand.nam"),
+        ("# Test", "# {{ name.x", "unexpected"),
+        ("# Test", "{% if name %}\n\n# Test", "endif"),
+        ("# Test", "[here](https://evil.example/x)", "a link leads to a host that is not the brand's"),
+        ("# Test", "[here](http://www.cignahealthbenefits.com/x)", "or not by https"),
+        ("# Test", "![x](https://www.cignahealthbenefits.com/x.png)", "mail has no form for image"),
+        ("# Test", "#### Test", "mail has no form for heading h4"),
+        ("# Test", '{% include "greetings" %}', "no shared section greetings"),
+        ("=== preheader ===\nTest\n", "", "section preheader is missing"),
+        ("=== preheader ===", "=== preview ===", "section preheader is missing"),
+        ("=== mail ===", "=== extra ===\nx\n\n=== mail ===", "section extra is unknown"),
+        ("=== mail ===", "=== sms ===\nl\u2019été\n\n=== mail ===", "not in GSM-7: \u2019"),
+        ("{{ brand.name }} | Test", "{{ brand.name }}\nTest", "subject and preheader are one line each"),
+        ("# Test", "# jinja0tag", "a word of our own"),
+    ],
+)
+def test_a_template_that_cannot_be_used_stops_the_start(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    assert old in GOOD
+    assert any(problem in line and "test/en.md" in line for line in problems_of(tmp_path, GOOD.replace(old, new)))
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    wanted = [
+        ("password-changed", "cigna-healthcare", "de"),
+        ("password-changed", "acme", "en"),
+        ("no-such-notice", "cigna-healthcare", "en"),
+        ("no-such-notice", "cigna-healthcare", "fr"),
+    ]
+    with pytest.raises(TemplatesError) as caught:
+        Composer.load(wanted)
+    assert caught.value.problems == (
+        "password-changed: cigna-healthcare does not speak de",
+        "password-changed: no brand acme",
+        "no-such-notice/en.md: the file is missing",
+        "no-such-notice/fr.md: the file is missing",
+    )
+
+
+def test_a_brand_without_a_phone_gets_no_sentence_about_one() -> None:
+    brand = load_brands()["cigna-healthcare"]
+    silent = brand.model_copy(
+        update={"help": brand.help.model_copy(update={"phone": None, "missing_mail_minutes": None})}
+    )
+    case = mail("password-changed")
+    loaded = Composer.load([case.key], brands={brand.id: silent})
+    text = loaded.email(*case.key, case.facts).text
+    assert "Call us" not in text
+    assert "call us" not in text
+    assert "30 minutes" not in text
+    assert "ask for it again" in text

@@ -1,0 +1,46 @@
+"""Times in words."""
+
+import pytest
+
+from services.notifier.formats import clock, when
+
+
+@pytest.mark.parametrize(
+    ("locale", "zone", "text"),
+    [
+        ("en", "Europe/Brussels", "Sunday, 22 November 2026 at 13:46 (Central European Standard Time)"),
+        ("fr", "Europe/Brussels", "dimanche 22 novembre 2026 à 13:46 (heure normale d\u2019Europe centrale)"),
+        ("nl", "Europe/Brussels", "zondag 22 november 2026 om 13:46 (Midden-Europese standaardtijd)"),
+        ("de", "Europe/Brussels", "Sonntag, 22. November 2026 um 13:46 (Mitteleuropäische Normalzeit)"),
+        ("en", "UTC", "Sunday, 22 November 2026 at 12:46 (UTC)"),
+        ("en", "Asia/Tokyo", "Sunday, 22 November 2026 at 21:46 (Japan Standard Time)"),
+    ],
+)
+def test_an_instant_is_told_in_the_readers_zone_and_language(locale: str, zone: str, text: str) -> None:
+    assert when("2026-11-22T12:46:00Z", locale, zone) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "zone", "text"),
+    [
+        ("2026-07-22T12:46:00Z", "Europe/Brussels", "14:46 (Central European Summer Time)"),
+        ("2026-07-22T12:46:00Z", "Europe/Dublin", "13:46 (Irish Standard Time)"),
+        ("2026-01-22T12:46:00Z", "Europe/Dublin", "12:46 (Greenwich Mean Time)"),
+        ("2026-01-22T12:46:00Z", "Australia/Sydney", "23:46 (Australian Eastern Daylight Time)"),
+        # Both sides of the hour that comes twice: 25 October 2026.
+        ("2026-10-25T00:30:00Z", "Europe/Brussels", "02:30 (Central European Summer Time)"),
+        ("2026-10-25T01:30:00Z", "Europe/Brussels", "02:30 (Central European Standard Time)"),
+    ],
+)
+def test_summer_time_is_told_apart(value: str, zone: str, text: str) -> None:
+    assert clock(value, "en", zone) == text
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "Europe", "../etc/passwd", "", "Europe/Brussels/x"])
+def test_an_unknown_zone_is_utc_and_says_so(zone: str) -> None:
+    assert clock("2026-11-22T12:46:00Z", "en", zone) == "12:46 (UTC)"
+
+
+def test_a_time_without_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="without zone"):
+        clock("2026-11-22T12:46:00", "en", "UTC")

@@ -1,0 +1,24 @@
+"""The operations page speaks of what the processes really export."""
+
+import re
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from services.auth_events.metrics import Metrics
+from services.notifier.metrics import REGISTRY
+
+PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+SUFFIXES = ("_total", "_bucket", "_count", "_sum")
+
+
+def exported(registry: CollectorRegistry) -> set[str]:
+    return {name for family in registry.collect() for name in (family.name, *(family.name + end for end in SUFFIXES))}
+
+
+def test_every_metric_on_the_page_is_exported() -> None:
+    intake = CollectorRegistry()
+    Metrics(intake)
+    named = set(re.findall(r"`((?:notifier|auth_events)_[a-z_]+)", PAGE))
+    assert len(named) > 10
+    assert named - exported(REGISTRY) - exported(intake) == set()
