@@ -10,7 +10,7 @@ from pydantic import Field, StrictBool, StrictInt
 
 from schemas.complaints import Complainant, Firm, Handler, Letter, Licence, Missing, Reference, Texts
 from schemas.notifications import Cause
-from schemas.types import Brand, Data, Day, Slug, Time
+from schemas.types import Brand, Data, Day, Email, Slug, Time
 
 LETTER_RANKS: dict[str, int] = {"acknowledgement": 1, "holding": 2, "explanation": 3, "summary": 4, "final": 4}
 """A letter that is accepted cancels those of its complaint that rank lower and have not left. One without a rank
@@ -32,6 +32,9 @@ class _ForHandler(_OfComplaint):
     """The case's handler is told; where there is none, the team's mailbox."""
 
     handler: Handler | None = None
+    tell_at: Time | None = Field(
+        default=None, description="The next working hour of the licence, when a person is told; absent: at once."
+    )
 
 
 class Promise(Data):
@@ -39,6 +42,41 @@ class Promise(Data):
 
     obligation: ObligationId = Field(description="What is owed.")
     last_day: Day = Field(description="Last day in time, in the licence's zone.")
+
+
+class Limit(Data):
+    """One step of the licence's procedure, as the enclosed procedure explains it."""
+
+    obligation: ObligationId = Field(description="What is owed.")
+    business_days: StrictInt | None = Field(default=None, ge=1, le=60, description="Day of receipt not counted.")
+    weeks: StrictInt | None = Field(default=None, ge=1, le=52, description="Calendar weeks.")
+
+
+class OmbudsmanPhone(Data):
+    """As the ombudsman prints it."""
+
+    number: str = Field(min_length=1, max_length=64, description="As printed, with its spaces.")
+    where: Literal["at-home", "from-abroad"] | None = Field(default=None, description="From where it is dialled.")
+
+
+class Ombudsman(Data):
+    """The licence's row: who decides when complainant and firm do not agree. What is absent is not said."""
+
+    name: str = Field(min_length=1, max_length=200, description="As the insurer prints it.")
+    address: str | None = Field(default=None, min_length=1, max_length=500, description="On one line.")
+    email: Email | None = None
+    website: str | None = Field(default=None, min_length=1, max_length=200, description="Host, without scheme.")
+    phones: tuple[OmbudsmanPhone, ...] = Field(default=(), max_length=8, description="Several where it prints several.")
+    refer_within_months: StrictInt | None = Field(
+        default=None, ge=1, le=60, description="Counted from the final response or summary letter being sent."
+    )
+    refer_is_conditional: StrictBool | None = Field(default=None, description="Whether exceptions are told apart.")
+    approach_after: str | None = Field(
+        default=None,
+        pattern=r"^P[1-9][0-9]?[WM]$",
+        description="How long after receipt it may be approached without an answer: ISO 8601, weeks or months.",
+    )
+    binds: Literal["firm", "nobody"] | None = Field(default=None, description="Whom its decision binds.")
 
 
 class LetterDueV1(_OfComplaint):
@@ -58,6 +96,12 @@ class LetterDueV1(_OfComplaint):
     generic_reason: StrictBool = Field(default=False, description="Nobody gave a reason; `text` is the licence's own.")
     missing: tuple[Missing, ...] = Field(default=(), max_length=4, description="What an information request asks for.")
     firm: Firm | None = None
+    limits: tuple[Limit, ...] = Field(default=(), max_length=8, description="The licence's procedure, step by step.")
+    ombudsman: Ombudsman | None = None
+    prescribed: Texts | None = Field(
+        default=None,
+        description="Wording that a regulator prescribes for this letter, verbatim.",
+    )
 
 
 class LetterToPostV1(LetterDueV1):
@@ -83,6 +127,9 @@ class LetterBouncedV1(_ForHandler):
     cause: Cause
     bounced_at: Time
     open_again: StrictBool = Field(description="Whether the obligation has to be met once more.")
+    how: Literal["bounced", "refused"] = Field(
+        default="bounced", description="Came back after it was sent, or was never taken."
+    )
 
 
 class DeadlineApproachingV1(_ForHandler):
@@ -91,8 +138,10 @@ class DeadlineApproachingV1(_ForHandler):
     obligation: ObligationId = Field(description="What is owed.")
     limit_at: Time = Field(description=LIMIT)
     send_by: Day = Field(description="Last business day in time, in the licence's zone.")
-    lacks: Literal["letter", "delay-explanation"] = Field(
-        default="letter", description="What to do: send it, or say why there is no decision yet."
+    lacks: Literal["letter", "delay-explanation", "corrected-letter"] = Field(
+        default="letter",
+        description="What to do: send it, say why there is no decision yet, or release a letter that went out under "
+        "another licence for sending anew.",
     )
 
 
