@@ -12,8 +12,8 @@ from services.notifier import metrics
 from services.notifier.ledger.contacts import Contacts
 from services.notifier.ledger.promise import Promise
 from services.notifier.ledger.upkeep import Upkeep
-from services.runtime.clock import MAX_SKEW, Clock, skew
-from services.runtime.database import Database, describe, is_away
+from services.runtime.clock import Clock
+from services.runtime.database import describe, is_away
 from services.runtime.kafka import lags
 from services.runtime.outbox import pause
 
@@ -21,7 +21,6 @@ log = structlog.get_logger()
 
 UPKEEP_SECONDS = 1.0
 WATCH_SECONDS = 10.0
-CLOCK_SECONDS = 60.0
 FULL_PART = 500
 """At least so many done means that there may be more."""
 
@@ -63,41 +62,6 @@ class Housekeeping:
             if not is_away(error):
                 raise
             log.warning("upkeep_waits_for_database", step=name, **describe(error))
-
-
-class ClockWatch:
-    """Trusts this machine's clock while it agrees with PostgreSQL's; without trust nothing is handed over or ended."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.trusted = asyncio.Event()
-        self.off = timedelta(0)
-
-    async def run(self, stopping: asyncio.Event) -> None:
-        while True:
-            try:
-                await self.compare()
-            except Exception as error:
-                if not is_away(error):
-                    raise
-                log.warning("clock_not_compared", **describe(error))
-            if await pause(stopping, CLOCK_SECONDS):
-                return
-
-    async def compare(self) -> None:
-        """The machine's clock, not a demo's shifted one."""
-        self.off = await skew(lambda: self._database.fetchval("SELECT clock_timestamp()"))
-        metrics.record_skew(self.off.total_seconds())
-        if self.off <= MAX_SKEW:
-            self.trusted.set()
-        else:
-            self.trusted.clear()
-            log.error("clock_skewed", seconds=self.off.total_seconds())
-
-    async def check(self) -> str | None:
-        if self.trusted.is_set():
-            return None
-        return f"{self.off.total_seconds():.1f} s apart from PostgreSQL's, nothing is sent; mend NTP on both"
 
 
 async def watch(promise: Promise, broker: KafkaBroker, stopping: asyncio.Event) -> None:

@@ -16,7 +16,7 @@ from services.notifier.channels.email_smtp import Relay, SmtpChannel
 from services.notifier.channels.sms_twilio import TwilioChannel
 from services.notifier.compose import Composer
 from services.notifier.deliver import Delivery
-from services.notifier.housekeeping import ClockWatch, Housekeeping, watch
+from services.notifier.housekeeping import Housekeeping, watch
 from services.notifier.lanes import Lane
 from services.notifier.ledger.accepting import Accepting
 from services.notifier.ledger.contacts import Contacts
@@ -31,9 +31,11 @@ from services.notifier.service_desk import ServiceDesk
 from services.notifier.settings import NotifierSettings
 from services.notifier.startup import SERVICE, load_messages, refuse_unfit_topics
 from services.runtime import logs
-from services.runtime.clock import Clock, SystemClock
+from services.runtime.clock import Clock
+from services.runtime.clock_watch import ClockWatch
 from services.runtime.database import Database, close, connect_to_schema
 from services.runtime.health import Check, HttpServer, routes
+from services.runtime.intake import Intake
 from services.runtime.kafka import Drain, create_broker, producer_of, subscribe
 from services.runtime.outbox import Outbox
 from services.runtime.process import Process
@@ -68,7 +70,7 @@ async def run(settings: NotifierSettings, clock: Clock | None = None) -> int:
     read = {topic for lane in settings.lanes_here() for topic in TOPICS_OF_LANE[lane]}
     await refuse_unfit_topics(settings, {*read, OUTCOMES.name, NOTIFIER_DEAD_LETTERS.name})
     database = await connect_to_schema(str(settings.database_url), service=SERVICE, schema="notifier", size=12)
-    notifier = Notifier(settings, clock or SystemClock(), database, brands, composer)
+    notifier = Notifier(settings, clock or settings.clock(), database, brands, composer)
     try:
         await notifier.start()
         return await notifier.process.until_stopped()
@@ -106,7 +108,7 @@ class Notifier:
         self._contacts = Contacts(database, sealer, inserting, rules)
         self._accepting = Accepting(database, self._contacts, inserting, rules)
         self._sending = Sending(database, sealer, self._lease_seconds)
-        self._clock_watch = ClockWatch(database)
+        self._clock_watch = ClockWatch(database, metrics.record_skew)
         self._lanes = {name: _lane(name, settings, self._clock_watch.trusted) for name in settings.lanes_here()}
         self._channels = {name: _channels(settings, clock) for name in self._lanes}
         self._broker = create_broker(settings, "notifier")
@@ -172,11 +174,17 @@ class Notifier:
         acceptor = self._acceptors[topic] = Acceptor(
             accepting=self._accepting,
             contacts=self._contacts,
-            publisher=self._publisher,
-            vault=self._vault,
+            intake=Intake(
+                publisher=self._publisher,
+                vault=self._vault,
+                clock=self._clock,
+                drain=drain,
+                stopping=self.process.stopping,
+                dead_letters=NOTIFIER_DEAD_LETTERS,
+                recorder=metrics,
+                compacted=frozenset({CONTACTS.name}),
+            ),
             clock=self._clock,
-            drain=drain,
-            stopping=self.process.stopping,
             brands=self._brands,
             room=lambda: {name: lane.room for name, lane in self._lanes.items()},
             accepted=self._take,

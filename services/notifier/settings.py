@@ -1,13 +1,12 @@
 """The notifier's settings; each has a line in `.env.example`."""
 
 import re
-from ipaddress import ip_address
 from typing import Literal, Self
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 
 from services.notifier.catalogue import LANES, Lane
-from services.runtime.settings import ProcessSettings
+from services.runtime.settings import ProcessSettings, is_loopback
 
 EXAMPLE_KEY = "A" * 43 + "="
 
@@ -80,7 +79,7 @@ class NotifierSettings(ProcessSettings):
             return None
         scheme, _, authority = value.partition("://")
         host, _, port = authority.rpartition(":")
-        if scheme != "http" or not _is_loopback(host) or not port.isdigit():
+        if scheme != "http" or not is_loopback(host) or not port.isdigit():
             raise ValueError("write http://127.0.0.1:port, nothing after the port")
         return value
 
@@ -134,13 +133,4 @@ class NotifierSettings(ProcessSettings):
         return lowered in allowed or ("@" in lowered and f"@{lowered.rpartition('@')[2]}" in allowed)
 
     def _may_capture(self, host: str) -> bool:
-        return host in {entry.strip() for entry in self.capture_hosts.split(",")} or _is_loopback(host)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
-    except ValueError:
-        return False
+        return host in {entry.strip() for entry in self.capture_hosts.split(",")} or is_loopback(host)

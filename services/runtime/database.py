@@ -4,6 +4,7 @@ asyncpg's error text prints the parameters of the whole batch: only class and SQ
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -97,4 +98,9 @@ def describe(error: BaseException) -> dict[str, str]:
     return told
 
 
-__all__ = ["Database", "Record", "Session", "close", "connect", "connect_to_schema", "describe", "is_away"]
+def columns(rows: Sequence[tuple[object, ...]], width: int) -> list[object]:
+    """Rows as the arrays `unnest` takes."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+
+
+__all__ = ["Database", "Record", "Session", "close", "columns", "connect", "connect_to_schema", "describe", "is_away"]

@@ -132,8 +132,9 @@ def subscribe(
     drain: Drain,
     instance_id: str | None = None,
     poll_ms: int = 50,
-) -> None:
-    """Batches of `topics` to `handler`. Whatever the handler raises ends the process.
+) -> Callable[[], AIOKafkaConsumer | None]:
+    """Batches of `topics` to `handler`. Whatever the handler raises ends the process. Returns what gives its consumer,
+    None before it has started.
 
     `instance_id`: static membership, for a process that comes back under the same name; two under one name fence each
     other. `poll_ms`: an empty poll waits this long and then sleeps as long again.
@@ -176,6 +177,8 @@ def subscribe(
         except BaseException as error:
             supervisor.fail(error)
             raise
+
+    return lambda: subscriber.consumer
 
 
 async def lags(broker: KafkaBroker) -> dict[str, int]:

@@ -1,10 +1,13 @@
 """Settings from the environment, and the one sentence an operator gets when they are wrong."""
 
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, PostgresDsn, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.runtime.clock import Clock, DemoClock, SystemClock
 from services.runtime.vault import Vault
 
 S = TypeVar("S", bound=BaseSettings)
@@ -70,12 +73,39 @@ class ProcessSettings(KafkaSettings, DatabaseSettings):
     http_port: int = Field(default=0, ge=0, le=65535)
     """0: any free port; the start-up line says which."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    demo_clock_file: Path | None = None
+    """The clock of a demo, shared by its processes. Refused wherever broker and database are not on this machine."""
 
     @field_validator("vault_keys")
     @classmethod
     def _keys_can_be_read(cls, value: SecretStr) -> SecretStr:
         Vault.parse(value.get_secret_value())
         return value
+
+    @model_validator(mode="after")
+    def _a_demo_stays_at_home(self) -> Self:
+        if self.demo_clock_file is not None:
+            brokers = {server.rpartition(":")[0] for server in self.kafka_bootstrap_servers.split(",")}
+            databases = {host["host"] for host in self.database_url.hosts()} - {None, ""}
+            if not all(map(is_loopback, {*brokers, *filter(None, databases)})):
+                raise ValueError(
+                    "DEMO_CLOCK_FILE is for a demo whose broker and database are on this machine; unset it"
+                )
+        return self
+
+    def clock(self) -> Clock:
+        """What expiry, horizon and deadlines follow."""
+        return SystemClock() if self.demo_clock_file is None else DemoClock(self.demo_clock_file)
+
+
+def is_loopback(host: str) -> bool:
+    """Also a Unix socket's folder."""
+    if host == "localhost" or host.startswith("/"):
+        return True
+    try:
+        return ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return False
 
 
 def load(cls: type[S], service: str, **overrides: Any) -> S:

@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
 from services.runtime.kafka import client_options
-from services.runtime.settings import KafkaSettings
+from services.runtime.settings import KafkaSettings, SettingsError
 
 _ALREADY_EXISTS = 36
 SHOWN_TRIES = 100
@@ -90,6 +90,21 @@ async def retentions(settings: KafkaSettings, names: Collection[str]) -> dict[st
         name: int(configs["retention.ms"]) if configs.get("cleanup.policy") == "delete" else None
         for name, configs in found.items()
     }
+
+
+async def partitions_of(settings: KafkaSettings, service: str, names: Collection[str]) -> dict[str, int]:
+    """Topic → number of partitions. Raises `SettingsError`: no broker answers, or a topic is missing."""
+    try:
+        async with _admin(settings) as admin:
+            described: list[Any] = await admin.describe_topics(sorted(names))
+    except (KafkaError, OSError) as error:
+        raise SettingsError(
+            service, [f"KAFKA_BOOTSTRAP_SERVERS: no broker answers there ({type(error).__name__})"]
+        ) from None
+    found = {topic["topic"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0}
+    if missing := sorted(set(names) - found.keys()):
+        raise SettingsError(service, [f"topic {name} is missing; run member-notices topics create" for name in missing])
+    return found
 
 
 async def configs_of(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[str, dict[str, str]]:

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from schemas.envelope import Event, write_structured
-from schemas.topics import CONTACTS, SECURITY, TOPIC_OF_TYPE
+from schemas.topics import CONTACTS, NOTIFIER_DEAD_LETTERS, SECURITY, TOPIC_OF_TYPE
 from schemas.types import Data
+from services.notifier import metrics
 from services.notifier.accept import Acceptor
 from services.notifier.ledger.contacts import StoredContact
 from services.notifier.ledger.inserting import Accepted, ReadEvent
 from services.runtime.clock import FixedClock
+from services.runtime.intake import Intake
 from services.runtime.kafka import Batch, Drain
 from services.runtime.publisher import BrokerAwayError, Message, Publisher
 from tests.support.database import temporary_database
@@ -499,11 +501,16 @@ class Desk:
         self.acceptor = Acceptor(
             accepting=ledger.accepting,
             contacts=ledger.contacts,
-            publisher=self.letters,
-            vault=ledger.vault,
+            intake=Intake(
+                publisher=self.letters,
+                vault=ledger.vault,
+                clock=FixedClock(T0),
+                drain=Drain(),
+                stopping=self.stopping,
+                dead_letters=NOTIFIER_DEAD_LETTERS,
+                recorder=metrics,
+            ),
             clock=FixedClock(T0),
-            drain=Drain(),
-            stopping=self.stopping,
             brands=ledger.rules.brands,
             room=lambda: NO_ROOM,
             accepted=self.accepted.append,

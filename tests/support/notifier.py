@@ -49,7 +49,7 @@ def settings(kafka: str, database: str, catcher: Catcher, group: str, **more: An
 @asynccontextmanager
 async def running(values: NotifierSettings, clock: Clock | None = None) -> AsyncIterator[Notifier]:
     """Started, and stopped gracefully at the end; a part that failed fails the test."""
-    with _logging_of_a_process():
+    with logging_of_a_process("notifier-under-test"):
         brands, composer = load_messages(values)
         database = await connect(str(values.database_url), size=8)
         notifier = Notifier(values, clock or SystemClock(), database, brands, composer)
@@ -63,11 +63,11 @@ async def running(values: NotifierSettings, clock: Clock | None = None) -> Async
 
 
 @contextmanager
-def _logging_of_a_process() -> Iterator[None]:
+def logging_of_a_process(service: str) -> Iterator[None]:
     """`configure` is for a whole process; what it changed is put back, so that a later test sees its own lines."""
     structure, root = structlog.get_config(), logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    logs.configure("notifier-under-test", "warning")
+    logs.configure(service, "warning")
     try:
         yield
     finally:

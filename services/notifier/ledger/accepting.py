@@ -7,9 +7,8 @@ from schemas.envelope import Event
 from schemas.types import Data
 from services.notifier.ledger.contacts import Contacts, lock_members
 from services.notifier.ledger.inserting import Accepted, Inserting, ReadEvent, Room
-from services.notifier.ledger.rows import columns
 from services.notifier.plan import Plan, Planned, Refused, Rules, Skipped, Waiting, plan
-from services.runtime.database import Database, Session
+from services.runtime.database import Database, Session, columns
 
 _EVENT_STATE: dict[type[Plan], str] = {Planned: "planned", Waiting: "waiting", Skipped: "skipped"}
 

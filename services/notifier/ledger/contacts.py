@@ -10,9 +10,9 @@ from schemas.envelope import Event, EventError, read_record, write_structured
 from schemas.members import ContactV1
 from schemas.types import Data
 from services.notifier.ledger.inserting import Accepted, Inserting, Room, Row
-from services.notifier.ledger.rows import Sealer, columns
+from services.notifier.ledger.rows import Sealer
 from services.notifier.plan import Notification, Planned, Refused, Rules, Skipped, Waiting, plan, plan_failure
-from services.runtime.database import Database, Record, Session
+from services.runtime.database import Database, Record, Session, columns
 from services.runtime.vault import VaultError
 
 log = structlog.get_logger()

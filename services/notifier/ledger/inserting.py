@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from schemas.envelope import Event
 from schemas.types import Data
-from services.notifier.ledger.rows import Leased, Sealer, columns
+from services.notifier.ledger.rows import Leased, Sealer
 from services.notifier.plan import Notification, Refused
-from services.runtime.database import Session
+from services.runtime.database import Session, columns
 
 Room = Mapping[str, int]
 """Lane → how many notifications this process can take at once; those are leased as they are accepted."""

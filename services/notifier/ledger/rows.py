@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -93,8 +93,3 @@ COLUMNS_AS_THEY_ARE = (
     "expires_at",
     "hand_over_by",
 )
-
-
-def columns(rows: Sequence[tuple[object, ...]], width: int) -> list[object]:
-    """Rows as the arrays `unnest` takes."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

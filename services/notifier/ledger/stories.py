@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any
 
 from schemas.members import ContactV1
-from services.notifier.ledger.rows import columns
 from services.notifier.story import (
     AttemptRow,
     ContactRow,
@@ -23,7 +22,7 @@ from services.notifier.story import (
     Story,
     masked,
 )
-from services.runtime.database import Database, Record
+from services.runtime.database import Database, Record, columns
 from services.runtime.vault import Vault, VaultError
 
 LIMIT = 50
