@@ -172,7 +172,8 @@ class MissRetractedV1(_ForHandler):
     sent_at: Time = Field(description="When the letter was handed over.")
 
 
-ObligationState = Literal["met", "met-not-delivered", "missed", "cancelled"]
+ObligationState = Literal["met", "met-not-delivered", "missed", "lapsed", "cancelled"]
+"""lapsed: a window that closed unused, no duty."""
 
 
 class Result(Data):

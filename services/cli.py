@@ -75,6 +75,16 @@ def notifier(
     _run(run(load(NotifierSettings, "notifier", **({"lanes": lanes} if lanes else {}))))
 
 
+@app.command("complaint-sla")
+def complaint_sla() -> None:
+    """Keep complaint deadlines: the desk's events in, letters due and deadlines kept or missed out."""
+    from services.complaint_sla.main import run
+    from services.complaint_sla.settings import ComplaintSlaSettings
+    from services.runtime.settings import load
+
+    _run(run(load(ComplaintSlaSettings, "complaint-sla")))
+
+
 @app.command()
 def migrate() -> None:
     """Bring the database to this version; safe beside running services of the version before."""

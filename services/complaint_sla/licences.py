@@ -12,7 +12,7 @@ from typing import Annotated, Generic, Literal, Self, TypeVar
 from pydantic import Field, StrictBool, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from schemas.complaints import NOT_COVERED
+from schemas.complaints import NOT_COVERED, Letter, Texts
 from schemas.types import Email, Slug
 from services.complaint_sla import zones
 from services.complaint_sla.tables import DATA, DataError, Line, Row, read
@@ -71,6 +71,16 @@ class Ombudsman(Row):
         return self
 
 
+class Prescribed(Row):
+    """Wording that a regulator prescribes, verbatim and not ours to put otherwise."""
+
+    letters: tuple[Letter, ...] = Field(min_length=1)
+    source: Slug
+    approved_by: Line | None = None
+    """Who has compared it with the regulator's text. Without it nothing of it is sent."""
+    text: Texts
+
+
 class Licence(Row):
     """One licence, whole."""
 
@@ -84,6 +94,9 @@ class Licence(Row):
     """Whether a summary resolution counts only once the complainant has accepted it."""
     sources: dict[Slug, Source] = Field(min_length=1)
     ombudsman: Ombudsman
+    prescribed: tuple[Prescribed, ...] = ()
+    wording_lacks: tuple[Letter, ...] = ()
+    """Letters for which a regulator prescribes wording that nobody has put here yet."""
 
     @field_validator("id")
     @classmethod
@@ -109,11 +122,21 @@ class Licence(Row):
         return self
 
     def doubts(self) -> Iterator[str]:
-        """Where sources disagree, a sentence each: for start-up and the console, until a person has settled it."""
+        """What a person has to settle, a sentence each: for start-up and the console."""
         for path, fact in self._facts():
             if fact.other is not None:
                 other = self.sources[fact.other_source or ""].title
                 yield f"{self.id}.{path}: {fact.value!r} is used; {fact.other!r} says: {other}"
+        for wording in self.prescribed:
+            if wording.approved_by is None:
+                yield f"{self.id}.prescribed: the wording for {', '.join(wording.letters)} is not approved, so not sent"
+        for letter in self.wording_lacks:
+            yield f"{self.id}.prescribed: a regulator prescribes wording for {letter}, and it is not here"
+
+    def prescribed_for(self, letter: Letter) -> Texts | None:
+        """The approved wording, if there is any."""
+        found = (each.text for each in self.prescribed if letter in each.letters and each.approved_by is not None)
+        return next(found, None)
 
     def _facts(self) -> Iterator[tuple[str, Fact[object]]]:
         for name in type(self).model_fields:

@@ -7,7 +7,7 @@ instant that ends the last day (local midnight) or the time of day the rule name
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from schemas.complaints import NOT_COVERED
+from schemas.complaints import NOT_COVERED, ReceivedV1
 from services.complaint_sla.calendars import Calendar, CalendarError, NotCounted, add_months
 from services.complaint_sla.licences import Licence
 from services.complaint_sla.rulebook import Rulebook
@@ -16,14 +16,31 @@ from services.complaint_sla.zones import at, midnight, zone
 
 
 class ProcedureError(ValueError):
-    """No deadline can be computed, and none is guessed. `code` says why:
+    """No deadline can be computed, and none is guessed. `code` says why, `field` of the event where it comes from:
 
-    time-without-zone, licence-unknown, licence-not-covered, calendar-unknown, category-unknown, calendar-ends
+    time-without-zone, licence-unknown, licence-not-covered, calendar-unknown, category-unknown, calendar-ends,
+    received-ahead
     """
 
     def __init__(self, code: str, text: str) -> None:
         self.code = code
         super().__init__(text)
+
+    @property
+    def field(self) -> str:
+        """Of the event's data."""
+        return _FIELDS[self.code]
+
+
+_FIELDS = {
+    "time-without-zone": "data.received_at",
+    "licence-unknown": "data.licence",
+    "licence-not-covered": "data.licence",
+    "calendar-unknown": "data.calendar",
+    "category-unknown": "data.category",
+    "calendar-ends": "data.received_at",
+    "received-ahead": "data.received_at",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +51,15 @@ class Receipt:
     licence: str
     calendar: str | None = None
     category: str = CATEGORY
+
+
+def receipt_of(received: ReceivedV1) -> Receipt:
+    return Receipt(
+        received_at=received.received_at,
+        licence=received.licence,
+        calendar=received.calendar,
+        category=received.category,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +105,43 @@ def deadlines(rulebook: Rulebook, receipt: Receipt) -> tuple[Deadline, ...]:
 def deadlines_after_resolution(rulebook: Rulebook, receipt: Receipt, resolved_at: datetime) -> tuple[Deadline, ...]:
     """What a summary resolution brings with it, by the rules that the complaint was received under."""
     return _computed(rulebook, receipt, "resolution", resolved_at)
+
+
+def day0(rulebook: Rulebook, received: ReceivedV1) -> date:
+    """Local date of receipt in the licence's zone; in UTC where no licence covers it."""
+    licence = rulebook.licences.get(received.licence)
+    return received.received_at.astimezone(zone(licence.zone) if licence else UTC).date()
+
+
+def business_days_later(rulebook: Rulebook, received: ReceivedV1, days: int) -> date:
+    """The nth business day after day 0. Raises `ProcedureError`."""
+    licence = _licence(rulebook, received.licence)
+    try:
+        return _calendar(rulebook, licence, received.calendar).after(day0(rulebook, received), days)[0]
+    except CalendarError as error:
+        raise ProcedureError("calendar-ends", str(error)) from None
+
+
+def working_hour(rulebook: Rulebook, received: ReceivedV1, now: datetime) -> datetime | None:
+    """When a handler is told of what happens now: None in working hours, else when the next ones begin.
+
+    Where no licence covers the complaint, or nobody has approved the calendar's year yet, at once.
+    """
+    licence = rulebook.licences.get(received.licence)
+    if licence is None:
+        return None
+    there = zone(licence.zone)
+    local = now.astimezone(there)
+    calendar = _calendar(rulebook, licence, received.calendar)
+    begins, ends = rulebook.rules.alerts_at, rulebook.rules.work_ends_at
+    try:
+        works_today = calendar.is_business_day(local.date())
+        if works_today and begins <= local.time() < ends:
+            return None
+        today_still = works_today and local.time() < begins
+        return at(local.date() if today_still else calendar.after(local.date(), 1)[0], begins, there)
+    except CalendarError:
+        return None
 
 
 def refer_until(licence: Licence, sent_at: datetime) -> date | None:

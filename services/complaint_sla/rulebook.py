@@ -1,12 +1,13 @@
 """Licences, rules and calendars as one, complete and without contradiction, or refused."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
 
 from services.complaint_sla.calendars import CalendarVersion, load_newest
 from services.complaint_sla.licences import Licence, load_licences
+from services.complaint_sla.reasons import Reasons, load_reasons
 from services.complaint_sla.rules import CATEGORY, Rule, Rules, load_rules
 from services.complaint_sla.tables import DataError
 
@@ -23,6 +24,7 @@ class Rulebook:
     licences: Mapping[str, Licence]
     rules: Rules
     calendars: CalendarVersion
+    reasons: Reasons = field(default_factory=Reasons)
 
     def __post_init__(self) -> None:
         problems = [*self._licence_problems(), *self._rule_problems()]
@@ -33,6 +35,18 @@ class Rulebook:
         """Of every obligation and day; in the file's order."""
         return [rule for rule in self.rules.rule if licence in rule.licences and rule.category == category]
 
+    @property
+    def versions(self) -> tuple[str, str]:
+        """Of the rules and of the calendars: what was computed under others is computed again."""
+        return self.rules.version, self.calendars.version
+
+    def doubts(self) -> Iterator[str]:
+        """What a person has to settle, a sentence each."""
+        for licence in self.licences.values():
+            yield from licence.doubts()
+            if self.reasons.of(licence.id) is None:
+                yield f"{licence.id}: no general reason is approved: letters at week 8 wait for delay-explained"
+
     def _licence_problems(self) -> Iterator[str]:
         for id_, licence in self.licences.items():
             for calendar in (licence.calendar, *licence.other_calendars):
@@ -42,6 +56,9 @@ class Rulebook:
                 yield f"{id_}.toml: zone: {self.calendars.version} was made without {licence.zone}"
 
     def _rule_problems(self) -> Iterator[str]:
+        for reason in self.reasons.reason:
+            for licence in sorted(set(reason.licences) - self.licences.keys()):
+                yield f"general_reasons.toml: licences: there is no licence {licence}"
         for rule in self.rules.rule:
             for licence in sorted(set(rule.licences) - self.licences.keys()):
                 yield f"rules.toml: {rule.obligation}.licences: there is no licence {licence}"
@@ -77,4 +94,4 @@ def _gaps_between(rows: list[Rule], first_day: date) -> Iterator[str]:
 
 def load_rulebook() -> Rulebook:
     """From the files beside the code, with the newest calendar version. Raises `DataError`."""
-    return Rulebook(licences=load_licences(), rules=load_rules(), calendars=load_newest())
+    return Rulebook(licences=load_licences(), rules=load_rules(), calendars=load_newest(), reasons=load_reasons())

@@ -39,6 +39,8 @@ class Rule(Row):
     """One obligation under one or more licences, for complaints received from `valid_from` to `valid_to`."""
 
     obligation: Slug
+    optional: bool = False
+    """A window that may be used, no duty: when it closes nothing is missed."""
     licences: tuple[Slug, ...] = Field(min_length=1)
     category: Slug = CATEGORY
     valid_from: date
@@ -74,7 +76,9 @@ class Rules(Row):
 
     version: Line
     alerts_at: time
-    """Local time of day at which handlers are told."""
+    """Local time of day at which handlers are told, and their work begins."""
+    work_ends_at: time
+    """Local time of day; what happens later, or on a day off, they are told on the next business day."""
     rule: tuple[Rule, ...] = Field(min_length=1)
 
 

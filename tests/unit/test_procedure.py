@@ -182,7 +182,7 @@ def test_alerts_come_at_nine_local_so_many_business_days_before_the_last_day() -
         "decision-or-holding": ["09-23 08:00"],
         "final-response": ["10-21 08:00"],
     }
-    assert [f"{at:%m-%d %H:%M}" for at in found["final-response"].delay_alerts_at] == ["10-14 08:00", "10-21 08:00"]
+    assert [f"{at:%m-%d %H:%M}" for at in found["final-response"].delay_alerts_at] == ["10-14 08:00"]
 
 
 def test_an_alert_before_a_sunday_counts_the_friday_as_one() -> None:

@@ -1,12 +1,14 @@
 """Licences and rules: what is incomplete or contradicts itself is refused by file, field and rule."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from services.complaint_sla import licences, rules
-from services.complaint_sla.licences import load_licences
+from services.complaint_sla.licences import Prescribed, load_licences
+from services.complaint_sla.reasons import Reasons
 from services.complaint_sla.rulebook import DEFAULT_OBLIGATIONS, Rulebook
 from services.complaint_sla.rules import load_rules
 from services.complaint_sla.tables import DataError
@@ -48,14 +50,29 @@ def test_the_four_licences_are_there_with_all_that_they_owe() -> None:
         assert {rule.obligation for rule in rulebook().rows(licence, "complaint")} == DEFAULT_OBLIGATIONS
 
 
-def test_where_sources_disagree_a_person_is_told() -> None:
-    doubts = [doubt for licence in rulebook().licences.values() for doubt in licence.doubts()]
-    assert {doubt.partition(":")[0] for doubt in doubts} == {
+def test_where_sources_disagree_or_wording_is_missing_a_person_is_told() -> None:
+    doubts = sorted(rulebook().doubts())
+    assert [doubt.partition(":")[0] for doubt in doubts] == [
         "be.ombudsman.website",
-        "je.ombudsman.address",
         "gg.ombudsman.address",
-    }
-    assert all("is used" in doubt for doubt in doubts)
+        "je.ombudsman.address",
+        "uk.prescribed",
+        "uk.prescribed",
+    ]
+    assert all("is used" in doubt for doubt in doubts[:3])
+
+
+def test_a_licence_without_an_approved_general_reason_is_told() -> None:
+    book = replace(rulebook(), reasons=Reasons())
+    assert sum("no general reason" in doubt for doubt in book.doubts()) == len(book.licences)
+
+
+def test_wording_that_nobody_has_approved_is_not_sent() -> None:
+    licence = rulebook().licences["uk"]
+    wording = Prescribed(letters=("final",), source="regulation", text={"en": "Word for word."})
+    approved = wording.model_copy(update={"approved_by": "legal"})
+    assert licence.model_copy(update={"prescribed": (wording,)}).prescribed_for("final") is None
+    assert licence.model_copy(update={"prescribed": (approved,)}).prescribed_for("final") == {"en": "Word for word."}
 
 
 def test_an_absent_fact_is_absent_and_not_guessed() -> None:

@@ -1,0 +1,131 @@
+"""Reading for people and for metrics: how complaints stand, what is due, one complaint with all that is known."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.envelope import Event, read_record
+from schemas.types import Data
+from services.complaint_sla.case import Case
+from services.complaint_sla.standing import Standing
+from services.runtime.database import Database
+from services.runtime.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An open obligation; nothing private."""
+
+    complaint_id: str
+    obligation: str
+    licence: str
+    limit_at: datetime
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event in a complaint's story: heard by us, or said."""
+
+    at: datetime
+    """When it was accepted, or said."""
+    heard: bool
+    event: Event[Data]
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """One complaint, whole. Holds what the complainant is called and where to reach them."""
+
+    case: Case
+    told: tuple[Told, ...]
+    """Oldest first."""
+    untold: frozenset[str]
+    """Ids of what still waits in the outbox."""
+
+
+class Reading:
+    """Raises what PostgreSQL raises, and `VaultError` for what no key of ours opens."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    async def standing(self, now: datetime) -> Standing:
+        row = await self._database.fetchrow(
+            """
+            SELECT (SELECT count(*) FROM complaint_sla.cases WHERE closed_at IS NULL AND received_at IS NOT NULL),
+                   (SELECT count(*) FROM complaint_sla.obligations
+                    WHERE state IN ('open', 'held') AND limit_at < $1 + interval '1 day'),
+                   (SELECT count(*) FROM complaint_sla.obligations
+                    WHERE state IN ('open', 'held') AND limit_at < $1 + interval '5 days'),
+                   (SELECT count(*) FROM complaint_sla.obligations
+                    WHERE state = 'missed' AND detected_at > $1 - interval '1 day'),
+                   (SELECT count(*) FROM complaint_sla.cases WHERE unregistered),
+                   (SELECT coalesce(sum(unconfirmed), 0) FROM complaint_sla.cases WHERE unconfirmed > 0),
+                   (SELECT count(*) FROM complaint_sla.cases WHERE stuck_at IS NOT NULL),
+                   (SELECT count(*) FROM complaint_sla.outbox),
+                   (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(written_at)), 0)::float8
+                    FROM complaint_sla.outbox)
+            """,
+            now,
+        )
+        assert row is not None, "a row of aggregates"
+        open_, day, days, missed, unregistered, unconfirmed, stuck, rows, seconds = row
+        return Standing(
+            at=now,
+            open=open_,
+            due_in_a_day=day,
+            due_in_five_days=days,
+            missed_today=missed,
+            unregistered=unregistered,
+            unconfirmed=unconfirmed,
+            stuck=stuck,
+            outbox_rows=rows,
+            outbox_seconds=max(0.0, seconds),
+        )
+
+    async def due_before(self, limit_at: datetime, most: int) -> list[Due]:
+        """Open and held obligations, the nearest limit first."""
+        rows = await self._database.fetch(
+            """
+            SELECT complaint_id, obligation, licence, limit_at, state FROM complaint_sla.obligations
+            WHERE state IN ('open', 'held') AND limit_at < $1 ORDER BY limit_at, complaint_id, obligation LIMIT $2
+            """,
+            limit_at,
+            most,
+        )
+        return [Due(**row) for row in rows]
+
+    async def dossier(self, complaint: str) -> Dossier | None:
+        row = await self._database.fetchrow("SELECT state FROM complaint_sla.cases WHERE complaint_id = $1", complaint)
+        if row is None:
+            return None
+        case = Case.model_validate_json(self._vault.decrypt(row["state"], f"cases/{complaint}/state"))
+        rows = await self._database.fetch(
+            """
+            SELECT accepted_at AS at, true AS heard, number, source, id, payload
+            FROM complaint_sla.heard WHERE complaint_id = $1
+            UNION ALL
+            SELECT at, false, number, 'urn:member-notices:complaint-sla', id, payload
+            FROM complaint_sla.said WHERE complaint_id = $1
+            ORDER BY at, heard DESC, number
+            """,
+            complaint,
+        )
+        told = tuple(
+            Told(each["at"], each["heard"], self._open(each["source"], each["id"], each["payload"])) for each in rows
+        )
+        waiting = await self._database.fetch(
+            "SELECT headers->1->>1 AS id FROM complaint_sla.outbox WHERE key = $1", complaint
+        )
+        return Dossier(case, told, frozenset(each["id"] for each in waiting))
+
+    async def next_instant(self) -> datetime | None:
+        """Of all cases; for a demo that wants to know where to jump."""
+        at: datetime | None = await self._database.fetchval(
+            "SELECT min(next_at) FROM complaint_sla.cases WHERE next_at IS NOT NULL"
+        )
+        return at
+
+    def _open(self, source: str, id_: str, payload: bytes) -> Event[Data]:
+        return read_record((), self._vault.decrypt(payload, f"evidence/{source}/{id_}/payload"))
