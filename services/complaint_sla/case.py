@@ -170,6 +170,10 @@ class Case(_Kept):
             return None
         return owed.letter_at if self.may_write(owed.letter) and not self.covers(owed) else None
 
+    def alert_instants(self, owed: Owed) -> tuple[datetime, ...]:
+        """When the handler is told that its limit comes near; more often while nobody has explained a delay."""
+        return owed.alerts if self.delay is not None else (*owed.alerts, *owed.delay_alerts)
+
     def instants(self) -> Iterator[datetime]:
         """When the sweep has to look at it."""
         if self.received is None:
@@ -181,8 +185,7 @@ class Case(_Kept):
                 yield at
             if owed.is_open:
                 yield owed.limit_at + MISS_SETTLES
-                yield from owed.alerts[:1]
-                yield from owed.delay_alerts[: self.delay is None]
+                yield from self.alert_instants(owed)
         for request in self.requests:
             if request.state == "requested" and not request.unconfirmed:
                 yield request.requested_at + CONFIRM_WITHIN

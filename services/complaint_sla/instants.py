@@ -47,10 +47,8 @@ def _steps_of(work: Working, owed: Owed, until: datetime) -> Iterator[_Step]:
         yield _Step(at, 0, lambda: _letter(work, owed))
     if not owed.is_open:
         return
-    if owed.alerts:
-        yield _Step(owed.alerts[0], 1, lambda: _alert(work, owed, until))
-    if owed.delay_alerts and work.case.delay is None:
-        yield _Step(owed.delay_alerts[0], 1, lambda: _delay_alert(work, owed, until))
+    for alert in work.case.alert_instants(owed):
+        yield _Step(alert, 1, lambda: _alert(work, owed, until))
     yield _Step(owed.limit_at + MISS_SETTLES, 2, lambda: work.miss(owed))
 
 
@@ -67,12 +65,7 @@ def _letter(work: Working, owed: Owed) -> None:
 def _alert(work: Working, owed: Owed, until: datetime) -> None:
     """Several that have passed are one; after the limit there is nothing to act on any more."""
     owed.alerts = tuple(at for at in owed.alerts if at > until)
+    owed.delay_alerts = tuple(at for at in owed.delay_alerts if at > until)
     if owed.limit_at > until:
         explained = owed.letter != "explanation" or work.case.delay is not None
         work.approaching(owed, "letter" if explained else "delay-explanation")
-
-
-def _delay_alert(work: Working, owed: Owed, until: datetime) -> None:
-    owed.delay_alerts = tuple(at for at in owed.delay_alerts if at > until)
-    if owed.limit_at > until:
-        work.approaching(owed, "delay-explanation")

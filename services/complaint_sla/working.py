@@ -147,7 +147,7 @@ class Working:
         """Handed over at that instant: what it meets is met, what ranks lower and has not left is stopped."""
         request.state, request.sent_at = "sent", at
         for owed in self.case.owed:
-            if request.letter in owed.met_by and owed.state in {"open", "held", "missed"}:
+            if request.letter in owed.met_by and owed.state in {"open", "held", "met", "missed"}:
                 self.meet(owed, at, request.id)
         if request.by != "notifier":  # what went through it, the notifier has compared itself
             rank = LETTER_RANKS.get(request.letter, 0)

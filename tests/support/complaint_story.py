@@ -102,6 +102,10 @@ class Complaint:
     def say(self, type_: str, when: str, **data: Any) -> list[Output]:
         return self.hear(event_of(type_, self.id, at(when), **data))
 
+    def hear_early_licence(self, licence: str) -> list[Output]:
+        """A correction that comes before the complaint."""
+        return self.hear(event_of("corrected", self.id, at("2026-12-01 11:00"), id="early-1", licence=licence))
+
     def sweep(self, until: str | datetime, now: str | datetime | None = None) -> list[Output]:
         """The watermark is at `until`; decided `now`, by default then."""
         until = at(until) if isinstance(until, str) else until
