@@ -1,4 +1,4 @@
-"""Three builds, each broken on purpose in a copy of the tree, must each fail the test that is there for it."""
+"""Builds, each broken on purpose in a copy of the tree, must each fail the test that is there for it."""
 
 import shutil
 import subprocess
@@ -40,9 +40,19 @@ BUILDS = {
         "tests/chaos/test_read_while_away.py",
         (
             Break(
-                "services/notifier/accept.py",
+                "services/runtime/intake.py",
                 "        refused = await self._wait_for_database(batch, entries, step)\n",
                 "        await batch.commit()\n        refused = await self._wait_for_database(batch, entries, step)\n",
+            ),
+        ),
+    ),
+    "deadlines judged by now and not by the watermark": Build(
+        "tests/integration/test_complaint_downtime.py",
+        (
+            Break(
+                "services/complaint_sla/sweep.py",
+                "        watermark = await self._progress.watermark()\n",
+                "        watermark = self._clock.now()\n",
             ),
         ),
     ),

@@ -1,101 +1,25 @@
 """Complaints on the real broker and database: heard once, acted on behind the watermark, told once."""
 
-import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-import asyncpg
 import pytest
 
-from schemas.envelope import Event, write_structured
-from schemas.topics import COMPLAINT_SLA_DEAD_LETTERS, DEADLINES, LIFECYCLE, OUTCOMES
-from schemas.types import Data
+from schemas.topics import COMPLAINT_SLA_DEAD_LETTERS, DEADLINES
 from services.runtime.clock import FixedClock
-from tests.support.complaint_sla import fresh_group, running, settings, told
-from tests.support.complaint_story import TEXT, at, event_of, outcome_of, received
+from tests.support.complaint_sla import Desk, fresh_group
+from tests.support.complaint_story import TEXT, at, event_of, received
 from tests.support.kafka import Tape
-from tests.support.notifier import Upstream, upstream
-from tests.support.waiting import wait_for
+from tests.support.notifier import upstream
 
 T0 = at("2026-12-01 10:00")
-
-
-@dataclass
-class Desk:
-    """Everything a story needs; `clock` is the service's and stands still until it is moved."""
-
-    kafka: str
-    database: str
-    upstream: Upstream
-    group: str
-    tape: Tape
-    clock: FixedClock = field(default_factory=lambda: FixedClock(T0))
-
-    def complaint(self) -> str:
-        return f"c-{uuid.uuid4().hex[:12]}"
-
-    def running(self, **more: Any) -> Any:
-        return running(settings(self.kafka, self.database, self.group, **more), self.clock)
-
-    async def say(self, *events: Event[Data], topic: str = LIFECYCLE.name) -> None:
-        for event in events:
-            value, headers = write_structured(event)
-            await self.upstream.raw(topic, event.subject.encode(), value, headers)
-
-    async def outcome(self, complaint: str, request: str, state: str, when: datetime) -> None:
-        await self.say(outcome_of(request, complaint, state, when), topic=OUTCOMES.name)
-
-    async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(self.database)
-        try:
-            return await connection.fetch(query, *arguments)
-        finally:
-            await connection.close()
-
-    async def heard(self, complaint: str, count: int) -> None:
-        async def enough() -> bool:
-            rows = await self.fetch("SELECT 1 FROM complaint_sla.heard WHERE complaint_id = $1", complaint)
-            return len(rows) >= count
-
-        await wait_for(enough, f"{count} events heard of {complaint}")
-
-    async def known_through(self, instant: datetime) -> None:
-        """The watermark has come there, and a whole sweep has run with it since."""
-
-        async def there() -> bool:
-            rows = await self.fetch("SELECT min(through) AS through FROM complaint_sla.progress")
-            due = await self.fetch("SELECT 1 FROM complaint_sla.cases WHERE next_at <= $1 LIMIT 1", instant)
-            return bool(rows[0]["through"] is not None and rows[0]["through"] >= instant and not due)
-
-        await wait_for(there, f"watermark at {instant}, and nothing due")
-
-    async def move(self, instant: datetime) -> None:
-        self.clock.at = instant
-        await self.known_through(instant)
-
-    async def states(self, complaint: str) -> dict[str, str]:
-        rows = await self.fetch(
-            "SELECT obligation, state FROM complaint_sla.obligations WHERE complaint_id = $1", complaint
-        )
-        return {row["obligation"]: row["state"] for row in rows}
-
-    async def said(self, complaint: str) -> list[str]:
-        """Ids on the topic, after everything that was decided has been published."""
-
-        async def published() -> bool:
-            return not await self.fetch("SELECT 1 FROM complaint_sla.outbox LIMIT 1")
-
-        await wait_for(published, "empty outbox")
-        return told(await self.tape.rest(), complaint)
 
 
 @pytest.fixture
 async def desk(kafka: str, database: str) -> AsyncIterator[Desk]:
     group = await fresh_group(kafka)
     async with upstream(kafka) as publisher, Tape(kafka, DEADLINES.name, COMPLAINT_SLA_DEAD_LETTERS.name) as tape:
-        yield Desk(kafka, database, publisher, group, tape)
+        yield Desk(kafka, database, publisher, group, tape, FixedClock(T0))
 
 
 async def test_an_acknowledgement_is_asked_for_behind_the_watermark_and_met_by_its_outcome(desk: Desk) -> None:

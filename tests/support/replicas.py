@@ -1,4 +1,4 @@
-"""Notifiers as the processes they are, to be killed, stopped and started again; and their supervisor."""
+"""Services as the processes they are, to be killed, stopped and started again; and their supervisor."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from demo.catcher import Catcher
 from demo.embedded.server import Server
 from tests.support.waiting import POLL_SECONDS, wait_for
 
-COMMAND = (sys.executable, "-m", "services.cli", "notifier")
+COMMAND = (sys.executable, "-m", "services.cli")
 GRACE_SECONDS = 30.0
 STARTS_WITHIN_SECONDS = 60.0
 
@@ -38,11 +38,14 @@ def settings(kafka: str, database: str, catcher: Catcher, group: str, **more: st
 
 
 class Replica:
-    """One notifier process under a guard, so that nothing outlives the tests; its log holds all its lives."""
+    """One process under a guard, so that nothing outlives the tests; its log holds all its lives."""
 
-    def __init__(self, name: str, folder: Path, environ: Mapping[str, str], *, guest: bool = False) -> None:
+    def __init__(
+        self, name: str, folder: Path, environ: Mapping[str, str], *, service: str = "notifier", guest: bool = False
+    ) -> None:
         """`guest`: it has no name in its groups, and leaves them when it is stopped."""
         self.name = name
+        self._command = (*COMMAND, service)
         self.log = folder / f"{name}.log"
         self.hits = folder / f"{name}.hits"
         self.lives = 0
@@ -63,7 +66,7 @@ class Replica:
             self.lives += 1
             await asyncio.to_thread(
                 self._server.start,
-                COMMAND,
+                self._command,
                 ready=lambda: True,
                 within_seconds=STARTS_WITHIN_SECONDS,
                 environment=self._environ | armed,
