@@ -18,7 +18,7 @@ from schemas.types import Data
 from services.complaint_sla.main import READ, ComplaintSla
 from services.complaint_sla.rulebook import Rulebook, load_rulebook
 from services.complaint_sla.settings import ComplaintSlaSettings
-from services.runtime.clock import Clock, FixedClock
+from services.runtime.clock import Clock
 from services.runtime.database import connect
 from tests.support import kafka as test_kafka
 from tests.support.complaint_story import outcome_of
@@ -80,7 +80,7 @@ class Desk:
     upstream: Upstream
     group: str
     tape: Tape
-    clock: FixedClock
+    clock: Any
 
     def complaint(self) -> str:
         return f"c-{uuid.uuid4().hex[:12]}"
