@@ -96,6 +96,11 @@ bench: ## The frozen naive pipeline against ours, in one run.
 	@$(PYTHON) bootstrap.py test
 	@$(BIN)/python -m tests.bench.run
 
+.PHONY: bench-deadlines
+bench-deadlines: ## The sweep over 1,000,000 open complaints, against a full scan and row by row.
+	@$(PYTHON) bootstrap.py test
+	@$(BIN)/python -m tests.bench.deadlines
+
 .PHONY: schemas
 schemas: ## Write JSON Schema and AsyncAPI anew from the models.
 	@$(PYTHON) bootstrap.py check
