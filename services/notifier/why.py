@@ -164,8 +164,9 @@ def _validity(row: NotificationRow, notice: Notice | None) -> tuple[str, str]:
     what = f"until {iso(row.expires_at)}"
     if margin:
         what += f", handed over at the latest {_seconds(margin)} before"
-    if notice is not None and notice.lives is not None and row.event_time + notice.lives == row.expires_at:
-        return what, f"the catalogue gives it {notice.lives // timedelta(hours=1)} h from the event's time"
+    lives = None if notice is None else notice.lives
+    if isinstance(lives, timedelta) and row.event_time + lives == row.expires_at:
+        return what, f"the catalogue gives it {lives // timedelta(hours=1)} h from the event's time"
     return what, "the event's expires_at says so"
 
 

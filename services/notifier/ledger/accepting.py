@@ -5,13 +5,15 @@ from datetime import datetime
 
 from schemas.envelope import Event
 from schemas.types import Data
+from services.notifier.catalogue import OF_COMPLAINTS
 from services.notifier.ledger.contacts import Contacts, lock_members
 from services.notifier.ledger.inserting import Accepted, Inserting, ReadEvent, Room
+from services.notifier.ledger.letters import Cancellation, cancel
 from services.notifier.ledger.rows import columns
-from services.notifier.plan import Plan, Planned, Refused, Rules, Skipped, Waiting, plan
+from services.notifier.plan import Cancels, Plan, Planned, Refused, Rules, Skipped, Waiting, plan
 from services.runtime.database import Database, Session
 
-_EVENT_STATE: dict[type[Plan], str] = {Planned: "planned", Waiting: "waiting", Skipped: "skipped"}
+_EVENT_STATE: dict[type[Plan], str] = {Planned: "planned", Waiting: "waiting", Skipped: "skipped", Cancels: "skipped"}
 
 
 class Accepting:
@@ -26,7 +28,7 @@ class Accepting:
     async def accept(self, batch: Sequence[ReadEvent], now: datetime, room: Room) -> Accepted:
         """One transaction. Raises what PostgreSQL raises: the caller waits, or bisects."""
         async with self._database.acquire() as session, session.transaction():
-            members = {entry.event.subject for entry in batch}
+            members = {entry.event.subject for entry in batch if entry.event.type not in OF_COMPLAINTS}
             contacts = await self._contacts.of(session, members)
             unknown = sorted(members - contacts.keys())
             if unknown:
@@ -51,6 +53,8 @@ class Accepting:
             accepted.refused += [refused[entry.origin] for entry in unknown_events]
             for _, decision in new:
                 accepted.count(_kind(decision))
+            # First: what it cancels may come in the same batch.
+            await cancel(session, _cancellations(new), now)
             rows = [
                 (entry.event, notification)
                 for entry, decision in new
@@ -102,7 +106,7 @@ class Accepting:
                     event.time,
                     event.content_sha256,
                     _EVENT_STATE[type(decision)],
-                    decision.reason if isinstance(decision, Skipped) else None,
+                    decision.reason if isinstance(decision, Skipped | Cancels) else None,
                     entry.origin,
                     decision.until if isinstance(decision, Waiting) else None,
                     self._contacts.seal_waiting(event) if isinstance(decision, Waiting) else None,
@@ -144,5 +148,15 @@ def _key(event: Event[Data]) -> tuple[object, str, str]:
     return (event.time.date(), event.source, event.id)
 
 
+def _cancellations(new: list[tuple[ReadEvent, Plan]]) -> list[Cancellation]:
+    return [
+        Cancellation(entry.event.subject, decision.cause, decision.why, entry.event.time)
+        for entry, decision in new
+        if isinstance(decision, Cancels)
+    ]
+
+
 def _kind(decision: Plan) -> str:
+    if isinstance(decision, Cancels):
+        return decision.reason
     return f"skipped:{decision.reason}" if isinstance(decision, Skipped) else _EVENT_STATE[type(decision)]
