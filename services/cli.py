@@ -219,6 +219,17 @@ def retry_notifications(
     _run(retry(settings, ids, because=because, who=who, yes=yes, say=typer.echo))
 
 
+@app.command()
+def bounce(yes: Yes = False) -> None:
+    """A delivery report (RFC 3464) on standard input: what it says did not arrive ends bounced."""
+    from services.notifier.bounce_command import bounce as take
+    from services.notifier.bounces import MAX_BYTES
+    from services.runtime.settings import ProcessSettings, load
+
+    settings = load(ProcessSettings, "bounce")
+    _run(take(settings, sys.stdin.buffer.read(MAX_BYTES + 1), yes=yes, say=typer.echo))
+
+
 dead_letters = typer.Typer(help="What could not be accepted.", no_args_is_help=True)
 app.add_typer(dead_letters, name="dead-letters")
 Reason = Annotated[
