@@ -43,6 +43,10 @@ class AttemptRow:
     reply_code: str | None
     reason: str | None
 
+    @property
+    def may_have_left(self) -> bool:
+        return self.result in {"unknown", "lost-lease"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterventionRow:
@@ -101,11 +105,6 @@ class NotificationRow:
     def of_complaint(self) -> bool:
         """`member_id` is then the complaint's id, and no contact is looked for."""
         return self.event_type in DEADLINES.types
-
-    @property
-    def may_have_left(self) -> bool:
-        """On some attempt nobody knows."""
-        return any(attempt.result in {"unknown", "lost-lease"} for attempt in self.tried)
 
     @property
     def outcome_id(self) -> str:

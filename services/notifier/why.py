@@ -126,8 +126,9 @@ def _notification(row: NotificationRow, story: Story, now: datetime) -> Iterator
     yield from _of_letter(row)
     if row.supersede_group is not None:
         yield Line("replaces", f"older ones of {row.supersede_group} that have not left", "the catalogue says so")
-    for attempt in row.tried:
-        yield _attempt(attempt, story.event)
+    for number, attempt in enumerate(row.tried):
+        marked = row.role == "complainant" and any(before.may_have_left for before in row.tried[:number])
+        yield _attempt(attempt, story.event, marked=marked)
     yield Line("now", *_end(row, story, now))
     for each in story.interventions:
         if each.subject == str(row.id):
@@ -148,7 +149,7 @@ def _of_letter(row: NotificationRow) -> Iterator[Line]:
         yield Line("gives way", f"to {higher}, while it has not left", "the higher letter speaks, unless it is older")
     if row.limit_at is not None:
         yield Line("limit", f"{iso(row.limit_at)}, exclusive", "the event says what it meets, and by when")
-    if row.role == "complainant" and row.may_have_left:
+    if row.role == "complainant" and any(attempt.may_have_left for attempt in row.tried):
         rule = "one that may have left first waits for 24 h or half of what is left to the limit"
         yield Line("marked", "a later attempt says that it may be a second copy", rule)
 
@@ -197,10 +198,10 @@ def _validity(row: NotificationRow, notice: Notice | None) -> tuple[str, str]:
     return what, "the event's expires_at says so"
 
 
-def _attempt(row: AttemptRow, event: EventRow) -> Line:
+def _attempt(row: AttemptRow, event: EventRow, *, marked: bool) -> Line:
     took = "not ended" if row.ended_at is None else f"took {_seconds(row.ended_at - row.started_at)}"
     what = f"{iso(row.started_at)}, {_seconds(row.started_at - event.time)} after the event, {took}"
-    what += f": {row.result or 'under way'}"
+    what += f"{', marked' if marked else ''}: {row.result or 'under way'}"
     if row.reply_code is not None:
         what += f" (reply {row.reply_code})"
     return Line(f"attempt {row.attempt}", what, words.of_result(row.result, row.reason))
@@ -217,8 +218,9 @@ def _end(row: NotificationRow, story: Story, now: datetime) -> tuple[str, str | 
     if row.state == "superseded" and newest is not None:
         return what, f"{newest[1]} of {iso(newest[0])} is newer, and only the newest is worth having"
     if row.due_at is not None:
-        overdue = now - max(row.due_at, row.not_before or row.due_at)
-        what += f", next look at {iso(row.due_at)}"
+        due_at = max(row.due_at, row.not_before or row.due_at)
+        overdue = now - due_at
+        what += f", next look at {iso(due_at)}"
         if overdue > timedelta(minutes=1):
             what += f": overdue by {_seconds(overdue)}; is a notifier running for lane {row.lane}?"
         return what, words.because(row.reason) or "open rows are looked at when they are due"

@@ -106,9 +106,18 @@ def of_result(result: str | None, reason: str | None) -> str:
 
 def of_notification(row: NotificationRow) -> str:
     """Two sentences at most, for somebody who does not know our states."""
-    said = _OF_STATE.get(row.state, row.state)
+    said = _of_complaint(row) or _OF_STATE.get(row.state, row.state)
     why = because(row.reason)
     return said if why is None else f"{said} Because {why}."
+
+
+def _of_complaint(row: NotificationRow) -> str | None:
+    """Where a complaint's message behaves unlike others in the same state."""
+    if row.state == "accepted" and row.not_before is not None:
+        return "Accepted; it goes when a person may be told."
+    if row.state == "unknown" and row.role == "complainant":
+        return "Handed over, but nobody knows whether it arrived; it goes again by itself, and then says so."
+    return None
 
 
 def of_event(event: EventRow) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations, product
 
@@ -133,6 +134,14 @@ async def test_a_letter_to_post_has_its_rank(ledger: Ledger) -> None:
     assert (await by_letter(ledger, case))["acknowledgement/letter-to-post/1"] == ("cancelled", "higher-letter")
 
 
+async def test_an_older_letter_that_arrives_late_does_not_set_its_ranks_time_back(ledger: Ledger) -> None:
+    case = complaint()
+    await ledger.accept(letter_due(case, "final", T0 + SECOND, n=2), now=T0 + SECOND)
+    await ledger.accept(letter_due(case, "final", T0 - SECOND))
+    await ledger.accept(letter_due(case, "acknowledgement"))
+    assert await open_letters(ledger, case) == {"final"}
+
+
 async def test_another_complaints_decision_cancels_nothing(ledger: Ledger) -> None:
     case = complaint()
     await ledger.accept(letter_due(case, "acknowledgement"))
@@ -241,12 +250,14 @@ async def test_what_has_left_is_not_cancelled_and_what_may_have_left_does_not_go
     assert [state for state, _ in await ledger.states(case)] == ["sent", "cancelled"]
 
 
-async def test_a_cancellation_of_another_complaint_cancels_nothing(ledger: Ledger) -> None:
+@pytest.mark.parametrize("first", ["letter", "cancellation"])
+async def test_a_cancellation_of_another_complaint_cancels_nothing(ledger: Ledger, first: str) -> None:
     letter = letter_due(complaint(), "final")
-    foreign = letter_cancelled(letter_due(complaint(), "final"))
-    object.__setattr__(foreign, "data", letter_cancelled(letter).data)
-    await ledger.accept(letter, foreign)
-    assert await ledger.states(letter.subject) == [("accepted", None)]
+    foreign = replace(letter_cancelled(letter), subject=complaint())
+    for event in (letter, foreign) if first == "letter" else (foreign, letter):
+        await ledger.accept(event)
+    (row,) = await ledger.sending.claim("letters", 10, T0)
+    assert len(await ledger.sending.hand_over([row], T0)) == 1
 
 
 # --- one at a time ----------------------------------------------------------------------------------------------------
