@@ -40,7 +40,7 @@ class Cancellation:
 
 
 async def lock_complaints(session: Session, complaints: set[str]) -> None:
-    """Until the transaction ends; in order, so that two transactions cannot wait for each other."""
+    """Until the transaction ends; all at once and in order, so that two transactions cannot wait for each other."""
     await session.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(complaint, 11)) FROM unnest($1::text[]) AS complaint",
         sorted(complaints),
@@ -48,10 +48,12 @@ async def lock_complaints(session: Session, complaints: set[str]) -> None:
 
 
 async def cancel(session: Session, cancellations: Sequence[Cancellation], now: datetime) -> None:
-    """Open letters of these causes end `cancelled`; one that is accepted later is born so. Twice changes nothing."""
+    """Open letters of these causes end `cancelled`; one that is accepted later is born so. Twice changes nothing.
+
+    The caller holds the complaints' lock, here and below.
+    """
     if not cancellations:
         return
-    await lock_complaints(session, {each.complaint for each in cancellations})
     causes = columns([(each.complaint, each.cause.source, each.cause.id) for each in cancellations], 3)
     await session.execute(
         """
@@ -86,7 +88,6 @@ async def outranked(session: Session, rows: list[Row], now: datetime) -> list[Ro
     if not letters:
         return rows
     complaints = sorted({event.subject for event, _ in letters})
-    await lock_complaints(session, set(complaints))
     reasons = await _cancelled_by_cause(session, letters)
     rows = [(event, _ended(row, reasons.get((event.subject, event.source, event.id)))) for event, row in rows]
     await _raise(session, rows)
