@@ -1,9 +1,10 @@
 """Letters of a complaint in the ledger: what outranks and cancels them, whose turn it is, when they go again."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import permutations, product
 
 import pytest
@@ -97,6 +98,30 @@ async def test_of_two_letters_the_higher_one_that_is_not_older_takes_the_others_
         await ledger.accept(*batches[0])
         await ledger.accept(*batches[1])
     assert {case: await open_letters(ledger, case) for case in expected} == expected
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_in_whatever_order_and_by_whichever_replica_letters_are_accepted_the_same_ones_leave(
+    ledger: Ledger, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 (chooses stories, keeps no secret)
+    stories: dict[str, list[tuple[str, datetime]]] = {
+        complaint(): [(chance.choice(LETTERS), T0 - chance.randrange(4) * SECOND) for _ in range(6)] for _ in range(12)
+    }
+    events = [
+        letter_due(case, letter, at, n=n)
+        for case, letters in stories.items()
+        for n, (letter, at) in enumerate(letters, start=1)
+    ]
+    chance.shuffle(events)
+    await asyncio.gather(*(ledger.accept(*events[start::4]) for start in range(4)))
+    for case, letters in stories.items():
+        expected = {
+            f"{letter}/letter/{n}"
+            for n, (letter, at) in enumerate(letters, start=1)
+            if not any(gives_way(letter, other) and at <= its for other, its in letters)
+        }
+        assert {name for name, (state, _) in (await by_letter(ledger, case)).items() if state == "accepted"} == expected
 
 
 async def test_a_letter_of_the_same_rank_takes_no_place(ledger: Ledger) -> None:

@@ -39,6 +39,18 @@ class Cancellation:
     time: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class KeptLetter:
+    """What was written, but for its contents."""
+
+    id: uuid.UUID
+    again: bool
+    notice: str
+    composed_at: datetime
+    sha256: bytes
+    """Of the message as it left."""
+
+
 async def lock_complaints(session: Session, complaints: set[str]) -> None:
     """Until the transaction ends; all at once and in order, so that two transactions cannot wait for each other."""
     await session.execute(
@@ -190,6 +202,26 @@ class KeptLetters:
                 log.error("letter_unreadable", notification=str(kept["id"]), why=str(error))
                 del bodies[handle]
         return bodies
+
+    async def of_complaint(self, complaint: str) -> list[KeptLetter]:
+        """Oldest first."""
+        rows = await self._database.fetch(
+            """
+            SELECT id, again, notice, composed_at, sha256 FROM notifier.letters
+            WHERE complaint = $1 ORDER BY composed_at, id, again
+            """,
+            complaint,
+        )
+        return [KeptLetter(**row) for row in rows]
+
+    async def read(self, id_: uuid.UUID, *, first: bool) -> bytes | None:
+        """The last one written, or the `first`. Raises `VaultError`."""
+        row = await self._database.fetchrow(
+            "SELECT again, body FROM notifier.letters WHERE id = $1 AND NOT (again AND $2) ORDER BY again DESC LIMIT 1",
+            id_,
+            first,
+        )
+        return None if row is None else self._vault.decrypt(row["body"], _name(id_, row["again"]))
 
     async def drop_old(self, now: datetime) -> int:
         """A bounded number at a time; returns how many."""
