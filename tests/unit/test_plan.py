@@ -371,8 +371,9 @@ def test_each_letter_is_a_notice_of_its_own() -> None:
 @pytest.mark.parametrize(("language", "locale"), [("fr", "fr"), ("nl", "en")])
 def test_a_letter_speaks_the_complainants_language_and_its_handler_the_brands(language: str, locale: str) -> None:
     whose = {"name": "A", "locale": language, "channel": "email", "email": "a@example.test"}
-    assert only(letter_due("c-1", "final", T0, complainant=whose), None).locale == locale
-    assert only(letter_to_post("c-1", "final", T0, complainant=whose), None).locale == "en"
+    text = {"en": "Our decision.", "fr": "Notre décision."}
+    assert only(letter_due("c-1", "final", T0, complainant=whose, text=text), None).locale == locale
+    assert only(letter_to_post("c-1", "final", T0, complainant=whose, text=text), None).locale == "en"
 
 
 def test_a_complainant_without_an_address_is_not_forgotten_in_silence() -> None:
