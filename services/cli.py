@@ -229,6 +229,46 @@ def retry_notifications(
     _run(retry(settings, ids, because=because, who=who, yes=yes, say=typer.echo))
 
 
+letters = typer.Typer(help="Letters of complaints, kept as they left for six years.", no_args_is_help=True)
+app.add_typer(letters, name="letters")
+
+
+@letters.command("list")
+def list_letters(complaint: Annotated[str, typer.Argument(help="The complaint's id")]) -> None:
+    """Which letters of a complaint are kept."""
+    from services.notifier.kept_letter_commands import list_letters as list_
+    from services.runtime.settings import ProcessSettings, load
+
+    _run(list_(load(ProcessSettings, "letters list"), complaint, say=typer.echo))
+
+
+@letters.command("show")
+def show_letter(
+    id: Annotated[str, typer.Argument(help="Its UUID, as list shows it")],
+    because: Why,
+    who: Who = None,
+    first: Annotated[bool, typer.Option("--first", help="Of two, the one before it was marked")] = False,
+) -> None:
+    """The message on standard output, as it left, attachments and all; recorded."""
+    from services.notifier.kept_letter_commands import show_letter as show_
+    from services.runtime.settings import ProcessSettings, load
+
+    settings = load(ProcessSettings, "letters show")
+    who, because = _by_hand(who, because)
+    _run(show_(settings, id, first=first, because=because, who=who, say=typer.echo, write=sys.stdout.buffer.write))
+
+
+@app.command()
+def bounce(yes: Yes = False) -> None:
+    """A delivery report (RFC 3464) on standard input: what it says did not arrive ends bounced."""
+    from services.notifier.bounce_command import bounce as take
+    from services.notifier.bounces import MAX_BYTES
+    from services.runtime.settings import ProcessSettings, load
+
+    settings = load(ProcessSettings, "bounce")
+    _run(take(settings, sys.stdin.buffer.read(MAX_BYTES + 1), yes=yes, say=typer.echo))
+
+
 dead_letters = typer.Typer(help="What could not be accepted.", no_args_is_help=True)
 app.add_typer(dead_letters, name="dead-letters")
 Reason = Annotated[

@@ -2,7 +2,7 @@
 
 main          composes one process from the parts below; startup says what must be right before it
 accept        a batch of records → plans → the ledger in one transaction → dead letters → offsets
-plan          event + contact + now → notifications, or why there are none (catalogue, facts, brands)
+plan          event + contact + now → notifications, or why there are none (catalogue, recipients, facts, brands)
 ledger/       events, notifications, attempts, contacts: the only SQL
 lanes         codes > security > letters > general: a queue, workers and a claimer for each
 deliver       a chunk: compose → hand over → send → record; retry decides what a failure means
@@ -11,5 +11,6 @@ channels/     SMTP and Twilio: `Sent`, or a `ChannelError` that says what it mea
 housekeeping  ends what waited in vain, keeps partitions, watches the clock, measures the promise
 
 Beside the flow, for people: `service_desk` answers "did she get it?" over HTTP, `why` tells a story in ten lines,
-`reopening` says what may be sent again, `dead_letter_box` lists, shows and replays what was not accepted.
+`reopening` says what may be sent again, `bounces` reads delivery reports, `dead_letter_box` lists, shows and replays
+what was not accepted.
 """

@@ -5,17 +5,31 @@ A new notice is one line here and one file a language in `templates/<name>/`.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from enum import Enum
+from typing import Final, Literal
+
+from schemas.complaints import Letter
+from schemas.topics import DEADLINES
 
 Lane = Literal["codes", "security", "letters", "general"]
 LANES: tuple[Lane, ...] = ("codes", "security", "letters", "general")
 """In order of urgency."""
 
-To = Literal["login", "communication", "named-channel", "old-and-new", "named-address"]
+To = Literal["login", "communication", "named-channel", "old-and-new", "named-address", "complainant", "handler"]
 """login, communication: the contact's address. named-channel: e-mail to the login address or SMS to the registered
-phone the event names. old-and-new: both addresses of the event. named-address: the one the event names."""
+phone the event names. old-and-new: both addresses of the event. named-address: the one the event names. complainant:
+the event's. handler: the event's, else the team's mailbox."""
 
-AS_THE_EVENT_SAYS = None
+
+class Until(Enum):
+    """A time to live that is no length of time."""
+
+    THE_EVENT_SAYS = "as its expires_at says"
+    SENT = "without end: it is tried until it leaves"
+
+
+AS_THE_EVENT_SAYS: Final = Until.THE_EVENT_SAYS
+UNTIL_SENT: Final = Until.SENT
 SECURITY_LIFE = timedelta(hours=72)
 GENERAL_LIFE = timedelta(days=7)
 CODE_MARGIN = timedelta(seconds=60)
@@ -24,16 +38,18 @@ CODE_MARGIN = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One kind of message. `lives`: from the event's time, or as the event's `expires_at` says."""
+    """One kind of message. `lives`: from the event's time, as the event's `expires_at` says, or until it is sent."""
 
     name: str
     on: str
     to: To
     lane: Lane
-    lives: timedelta | None
+    lives: timedelta | Until
     brands: frozenset[str]
     supersedes: bool = False
     """A newer one for the same member and purpose replaces older ones that have not left."""
+    letter: Letter | None = None
+    """The one of the event's letters that this is; None: the event knows no letters, or any of them will do."""
 
     @property
     def margin(self) -> timedelta:
@@ -50,8 +66,23 @@ CATALOGUE: tuple[Notice, ...] = (
     Notice("new-sign-on", "identity.new-sign-on-detected.v1", "login", "security", SECURITY_LIFE, CIGNA),
     Notice("email-address-changed", "identity.email-address-changed.v1", "old-and-new", "security", SECURITY_LIFE, CIGNA),
     Notice("security-method-enrolled", "identity.security-method-enrolled.v1", "login", "security", SECURITY_LIFE, CIGNA),
+    Notice("complaint-acknowledged", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="acknowledgement"),
+    Notice("complaint-information-requested", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="information-request"),
+    Notice("complaint-resolved-early", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="summary"),
+    Notice("complaint-still-investigating", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="holding"),
+    Notice("complaint-final-decision", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="final"),
+    Notice("complaint-no-decision-yet", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="explanation"),
+    Notice("complaint-not-covered", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="not-covered"),
+    Notice("complaint-forwarded", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="forwarded"),
+    Notice("deadline-approaching", "complaints.deadline-approaching.v1", "handler", "letters", UNTIL_SENT, CIGNA),
+    Notice("deadline-missed", "complaints.deadline-missed.v1", "handler", "letters", UNTIL_SENT, CIGNA),
+    Notice("letter-bounced", "complaints.letter-bounced.v1", "handler", "letters", UNTIL_SENT, CIGNA),
+    Notice("letter-to-post", "complaints.letter-to-post.v1", "handler", "letters", UNTIL_SENT, CIGNA),
 )  # fmt: skip
 
 NOTICES_OF_TYPE: dict[str, tuple[Notice, ...]] = {
     type_: tuple(notice for notice in CATALOGUE if notice.on == type_) for type_ in {notice.on for notice in CATALOGUE}
 }
+
+OF_COMPLAINTS: frozenset[str] = frozenset(DEADLINES.types)
+"""Events whose subject is a complaint and no member: they name their own recipient, and no contact is theirs."""

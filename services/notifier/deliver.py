@@ -4,6 +4,8 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from email.utils import format_datetime
 from typing import TypeVar, assert_never
 
@@ -13,8 +15,10 @@ from services.notifier import metrics, mime
 from services.notifier.brands import Brand
 from services.notifier.channels.base import Channel, ChannelError, Consequence, OutgoingMessage, Sent
 from services.notifier.compose import ComposeError, Composer
+from services.notifier.ledger.handing_over import Handle
+from services.notifier.ledger.letters import KeptLetters
 from services.notifier.ledger.rows import Leased
-from services.notifier.ledger.sending import AttemptResult, Handle, Sending
+from services.notifier.ledger.sending import AttemptResult, Sending
 from services.notifier.retry import (
     LONGEST_CODE_DELAY,
     LONGEST_DELAY,
@@ -23,6 +27,7 @@ from services.notifier.retry import (
     TooLate,
     TryAgain,
     after_failure,
+    reconciling,
 )
 from services.runtime.clock import Clock
 from services.runtime.database import describe, is_away
@@ -40,10 +45,11 @@ MOST_UNKNOWN = {"sms": 3}
 class Delivery:
     """Delivers chunks of one lane."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what it works with, named)
         self,
         *,
         sending: Sending,
+        letters: KeptLetters,
         composer: Composer,
         brands: Mapping[str, Brand],
         channels: Mapping[str, Channel],
@@ -51,8 +57,10 @@ class Delivery:
         clock: Clock,
         hand_over_within: float,
         stopping: asyncio.Event,
+        bounce_address: str | None = None,
     ) -> None:
         self._sending = sending
+        self._letters = letters
         self._composer = composer
         self._brands = brands
         self._channels = channels
@@ -61,10 +69,12 @@ class Delivery:
         self._hand_over_within = hand_over_within
         """Seconds after the mark in which a hand-over may begin: less of the lease than it needs must not be left."""
         self._stopping = stopping
+        self._bounce_address = bounce_address
+        """Where reports come back to, each to an address of its own; None: to the brand's sender."""
 
     async def deliver(self, chunk: Sequence[Leased]) -> None:
         """Never raises for a message's sake; a database that is away is waited for."""
-        messages = await self._compose(chunk)
+        messages = await self._kept(await self._compose(chunk))
         marked = time.monotonic()
         going = await self._hand_over([row for row, _ in messages])
         if going:
@@ -96,27 +106,46 @@ class Delivery:
                 await self._end(row, "failed", "cannot-compose")
         return messages
 
+    async def _kept(self, messages: list[tuple[Leased, OutgoingMessage]]) -> list[tuple[Leased, OutgoingMessage]]:
+        """Letters as they are kept, from before their first hand-over on; others as they are."""
+        letters = [(row, message.body) for row, message in messages if row.complaint is not None]
+        if not letters:
+            return messages
+        kept = await self._unless_stopping("keep", lambda _: self._letters.keep(letters, self._clock.now())) or {}
+        return [
+            (row, message if row.complaint is None else replace(message, body=kept[row.id, row.again]))
+            for row, message in messages
+            if row.complaint is None or (row.id, row.again) in kept
+        ]
+
     async def _end(self, row: Leased, state: str, reason: str) -> None:
         await self._insist("end", lambda: self._sending.end(row, state, reason, self._clock.now()))
 
     def _message(self, row: Leased) -> OutgoingMessage:
         brand = self._brands[row.brand]
+        sender = brand.sender.address
         if row.channel == "sms":
             body = self._composer.sms(row.notice, row.brand, row.locale, row.facts).encode()
         else:
-            email = self._composer.email(row.notice, row.brand, row.locale, row.facts)
-            domain = brand.sender.address.rpartition("@")[2]
+            facts = {**row.facts, "again": row.again} if row.to_complainant else row.facts
+            email = self._composer.email(row.notice, row.brand, row.locale, facts)
+            domain = sender.rpartition("@")[2]
             body = mime.assemble(
                 email,
-                sender=mime.mailbox(brand.sender.name, brand.sender.address),
+                sender=mime.mailbox(brand.sender.name, sender),
                 recipient=row.address,
                 message_id=f"<{row.id}@{domain}>",
                 date=format_datetime(self._clock.now()),
                 language=row.locale,
             )
-        return OutgoingMessage(
-            id=str(row.id), address=row.address, body=body, sender=brand.sender.address, expires_at=row.expires_at
-        )
+            sender = self._envelope_sender(row, sender)
+        return OutgoingMessage(id=str(row.id), address=row.address, body=body, sender=sender, expires_at=row.expires_at)
+
+    def _envelope_sender(self, row: Leased, sender: str) -> str:
+        if self._bounce_address is None:
+            return sender
+        local, _, domain = self._bounce_address.rpartition("@")
+        return f"{local}+{row.id}@{domain}"
 
     async def _send(self, row: Leased, message: OutgoingMessage, attempt: int, marked: float) -> AttemptResult:
         late = row.hand_over_by is not None and row.hand_over_by <= self._clock.now()
@@ -150,6 +179,7 @@ class Delivery:
             jitter=random.random(),  # noqa: S311 (spreads retries, keeps no secret)
             most_unknown=MOST_UNKNOWN.get(row.channel),
             longest=LONGEST_CODE_DELAY if row.lane == "codes" else LONGEST_DELAY,
+            unknown_waits=reconciling(self._clock.now(), row.limit_at) if row.to_complainant else timedelta(0),
         )
         seconds: float | None
         match decision:
@@ -174,18 +204,27 @@ class Delivery:
         )  # fmt: skip
 
     async def _hand_over(self, rows: Sequence[Leased]) -> dict[Handle, int]:
-        """Asked until PostgreSQL answers, or until we stop: what was marked unheard is found again by its token."""
+        """What was marked unheard is found again by its token."""
+        if not rows:
+            return {}
+        going = await self._unless_stopping(
+            "hand_over", lambda again: self._sending.hand_over(rows, self._clock.now(), again=again)
+        )
+        return going or {}
+
+    async def _unless_stopping(self, step: str, ask: Callable[[bool], Awaitable[T]]) -> T | None:
+        """Asked until PostgreSQL answers, or until we stop (None). `ask` is told whether it asks again."""
         again = False
-        while rows and not self._stopping.is_set():
+        while not self._stopping.is_set():
             try:
-                return await self._sending.hand_over(rows, self._clock.now(), again=again)
+                return await ask(again)
             except Exception as error:
                 if not is_away(error):
                     raise
-                log.warning("hand_over_waits_for_database", notifications=len(rows), **describe(error))
+                log.warning("ledger_waits_for_database", step=step, **describe(error))
                 await pause(self._stopping, DATABASE_RETRY_SECONDS)
                 again = True
-        return {}
+        return None
 
     async def _record(self, results: Sequence[AttemptResult]) -> None:
         """What is not recorded goes again as `unknown` when the lease lapses."""

@@ -112,7 +112,7 @@ async def retry(
                 refused += 1
                 say(f"{id_}  not known: member-notices why {id_} says where to look")
                 continue
-            judgement = judge(row, await stories.contact(row.member_id), clock.now())
+            judgement = judge(row, await stories.contact_of(row), clock.now())
             name = f"{id_}  {row.notice} to {row.role}"
             if not isinstance(judgement, Reopens):
                 refused += 1

@@ -10,6 +10,7 @@ from faststream.kafka import KafkaBroker
 
 from services.notifier import metrics
 from services.notifier.ledger.contacts import Contacts
+from services.notifier.ledger.letters import KeptLetters
 from services.notifier.ledger.promise import Promise
 from services.notifier.ledger.upkeep import Upkeep
 from services.runtime.clock import Clock
@@ -28,10 +29,13 @@ FULL_PART = 500
 class Housekeeping:
     """Every second: end what waited in vain. Every hour: partitions and old contents."""
 
-    def __init__(self, contacts: Contacts, upkeep: Upkeep, clock: Clock, trusted: asyncio.Event) -> None:
+    def __init__(
+        self, contacts: Contacts, upkeep: Upkeep, letters: KeptLetters, clock: Clock, trusted: asyncio.Event
+    ) -> None:
         """`trusted`: set while the clock may decide what has ended; what is dropped is forgotten for good."""
         self._contacts = contacts
         self._upkeep = upkeep
+        self._letters = letters
         self._clock = clock
         self._trusted = trusted
 
@@ -50,6 +54,7 @@ class Housekeeping:
                     ("drop_old_partitions", self._upkeep.drop_old_partitions),
                     ("forget_old_groups", self._upkeep.forget_old_groups),
                     ("erase_old_contents", self._upkeep.erase_old_contents),
+                    ("drop_old_letters", self._letters.drop_old),
                 ):
                     await self._step(name, step, now)
 

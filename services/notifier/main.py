@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import structlog
 from starlette.applications import Starlette
 
-from schemas.topics import ACTIVITY, CODES, CONTACTS, LINKS, NOTIFIER_DEAD_LETTERS, OUTCOMES, SECURITY
+from schemas.topics import ACTIVITY, CODES, CONTACTS, DEADLINES, LINKS, NOTIFIER_DEAD_LETTERS, OUTCOMES, SECURITY
 from services.notifier import metrics
 from services.notifier.accept import Acceptor
 from services.notifier.brands import Brand
@@ -21,6 +21,7 @@ from services.notifier.lanes import Lane
 from services.notifier.ledger.accepting import Accepting
 from services.notifier.ledger.contacts import Contacts
 from services.notifier.ledger.inserting import Accepted, Inserting
+from services.notifier.ledger.letters import KeptLetters
 from services.notifier.ledger.promise import Promise
 from services.notifier.ledger.rows import Sealer
 from services.notifier.ledger.sending import Sending
@@ -47,7 +48,7 @@ log = structlog.get_logger()
 TOPICS_OF_LANE: dict[LaneName, list[str]] = {
     "codes": [CODES.name, LINKS.name],
     "security": [SECURITY.name],
-    "letters": [],
+    "letters": [DEADLINES.name],
     "general": [ACTIVITY.name, CONTACTS.name],
 }
 """Who reads what. A lane's own consumer keeps a flood on one from standing before another."""
@@ -103,11 +104,17 @@ class Notifier:
         self._desk = ServiceDesk(Stories(database, vault), settings.service_desk_tokens())
         sealer = Sealer(vault, settings.search_key.get_secret_value().encode())
         self._lease_seconds = settings.smtp_send_seconds + 10 + LEASE_MARGIN_SECONDS
-        rules = Rules(brands=brands, deliverable=settings.deliverable, loopback_origin=settings.loopback_link_origin)
+        rules = Rules(
+            brands=brands,
+            deliverable=settings.deliverable,
+            loopback_origin=settings.loopback_link_origin,
+            team_mailbox=settings.complaints_team_mailbox,
+        )
         inserting = Inserting(sealer, self._lease_seconds)
         self._contacts = Contacts(database, sealer, inserting, rules)
         self._accepting = Accepting(database, self._contacts, inserting, rules)
         self._sending = Sending(database, sealer, self._lease_seconds)
+        self._letters = KeptLetters(database, vault)
         self._clock_watch = ClockWatch(database, metrics.record_skew)
         self._lanes = {name: _lane(name, settings, self._clock_watch.trusted) for name in settings.lanes_here()}
         self._channels = {name: _channels(settings, clock) for name in self._lanes}
@@ -144,7 +151,7 @@ class Notifier:
         log.info("started", port=server.port, lanes=list(self._lanes), delivery_mode=self._settings.delivery_mode)
 
     def _housekeeping(self) -> Housekeeping:
-        return Housekeeping(self._contacts, self._upkeep, self._clock, self._clock_watch.trusted)
+        return Housekeeping(self._contacts, self._upkeep, self._letters, self._clock, self._clock_watch.trusted)
 
     async def close(self) -> None:
         for channels in self._channels.values():
@@ -212,6 +219,7 @@ class Notifier:
     def _delivery(self, name: LaneName) -> Delivery:
         return Delivery(
             sending=self._sending,
+            letters=self._letters,
             composer=self._composer,
             brands=self._brands,
             channels=self._channels[name],
@@ -219,6 +227,7 @@ class Notifier:
             clock=self._clock,
             hand_over_within=LEASE_MARGIN_SECONDS,
             stopping=self.process.stopping,
+            bounce_address=self._settings.smtp_bounce_address,
         )
 
     def _checks(self) -> dict[str, Check]:

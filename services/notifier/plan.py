@@ -6,21 +6,27 @@ Asked once per event; what it answers is frozen in the ledger, whatever contact,
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, cast
+from datetime import datetime, timedelta
+from typing import Any, assert_never, cast
 from urllib.parse import urlsplit
 
+from schemas.deadlines import LETTER_RANKS, LetterCancelledV1, LetterDueV1
 from schemas.envelope import Event, EventError
-from schemas.identity import EmailAddressChangedV1, VerificationCodeIssuedV1
 from schemas.members import ContactV1
+from schemas.notifications import Cause
 from schemas.types import Data
 from services.notifier.brands import Brand
-from services.notifier.catalogue import NOTICES_OF_TYPE, Lane, Notice
-from services.notifier.facts import facts_of
+from services.notifier.catalogue import NOTICES_OF_TYPE, OF_COMPLAINTS, Lane, Notice, Until
+from services.notifier.facts import Facts, facts_of
+from services.notifier.letters import alert_facts, letter_facts, letter_locale
+from services.notifier.recipients import Recipient, recipients, recipients_without_contact
 
 _NAMESPACE = uuid.UUID("6f9d1f0e-6f0b-5c39-9f27-3f1a1c6b7f10")
 NO_BRAND = "none"
 """Brand and locale of a row that ended before anybody knew them."""
+HIGHEST_RANK = max(LETTER_RANKS.values())
+CANCELS = "cancels-a-letter"
+"""Why a cancellation causes no message of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +38,8 @@ class Rules:
     """(channel, address): may this deployment send there? (`DELIVERY_MODE`)"""
     loopback_origin: str | None = None
     """One `http://127.0.0.1:port` that links may also name; never in live mode."""
+    team_mailbox: str | None = None
+    """Who is told of a complaint that has no handler."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +62,23 @@ class Notification:
     state: str
     """accepted, or the terminal state it is born in."""
     reason: str | None = None
+    letter: str | None = None
+    """Which letter of a complaint it is, or asks the handler to post."""
+    not_before: datetime | None = None
+    """When a person may be told at the earliest."""
+    limit_at: datetime | None = None
+    """The limit of what it is to meet, exclusive."""
+
+    @property
+    def rank(self) -> int | None:
+        return LETTER_RANKS.get(self.letter or "")
+
+    @property
+    def cancelled_from(self) -> int | None:
+        """The lowest rank that takes its place; a letter without a rank gives way to the highest alone."""
+        if self.letter is None:
+            return None
+        return HIGHEST_RANK if self.rank is None else self.rank + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,43 +101,62 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancels:
+    """No message, but an act: the letter of this cause is not to leave any more."""
+
+    cause: Cause
+    why: str
+    reason: str = CANCELS
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     error: EventError
 
 
-Plan = Planned | Waiting | Skipped | Refused
-
-
-@dataclass(frozen=True, slots=True)
-class _Recipient:
-    channel: str
-    role: str
-    address: str | None
-    failed: str | None = None
+Plan = Planned | Waiting | Skipped | Cancels | Refused
 
 
 def plan(event: Event[Data], contact: ContactV1 | None, now: datetime, rules: Rules) -> Plan:
-    """The contact's brand and language decide; the event's own only where there is no contact."""
-    notices = NOTICES_OF_TYPE.get(event.type, ())
+    """The contact's brand and language decide; the event's own only where there is no contact.
+
+    A complaint event carries its recipient, frozen: its subject is no member, and a contact of that name is not its.
+    """
+    if isinstance(event.data, LetterCancelledV1):
+        return Cancels(event.data.cause, event.data.reason)
+    if event.type in OF_COMPLAINTS:
+        contact = None
+    letter = getattr(event.data, "letter", None)
+    notices = tuple(
+        notice for notice in NOTICES_OF_TYPE.get(event.type, ()) if notice.letter is None or notice.letter == letter
+    )
     if not notices:
         return Skipped("no-notice")
     if contact is None and not _carries_recipients(event.data):
         return Waiting(_waits_until(event, notices))
-    brand = contact.brand if contact is not None else cast("str", getattr(event.data, "brand", None))
-    if brand not in rules.brands:
+    return _plan(event, notices, contact, now, rules)
+
+
+def _plan(
+    event: Event[Data], notices: tuple[Notice, ...], contact: ContactV1 | None, now: datetime, rules: Rules
+) -> Planned | Skipped | Refused:
+    name = contact.brand if contact is not None else cast("str", getattr(event.data, "brand", None))
+    brand = rules.brands.get(name)
+    if brand is None:
         return Refused(EventError("brand-unknown", "data.brand", "no such brand folder"))
-    notices = tuple(notice for notice in notices if brand in notice.brands)
+    notices = tuple(notice for notice in notices if name in notice.brands)
     if not notices:
         return Skipped("not-for-brand")
-    refusal = _refuse_link(event.data, rules.brands[brand], rules.loopback_origin)
+    refusal = _refuse_link(event.data, brand, rules.loopback_origin)
     if refusal is not None:
         return Refused(refusal)
-    locale = _locale(event.data, contact, rules.brands[brand])
+    facts = _facts(event, contact, brand)
     return Planned(
         tuple(
-            _judged(_notification(event, contact, notice, recipient, brand, locale), now, rules)
+            _judged(_notification(event, notice, recipient, brand=name, locale=locale, facts=facts), now, rules)
             for notice in notices
-            for recipient in _recipients(notice, event.data, contact)
+            for locale in (_locale(notice, event.data, contact, brand),)
+            for recipient in recipients(notice, event.data, contact, rules.team_mailbox)
         )
     )
 
@@ -121,19 +165,26 @@ def plan_failure(event: Event[Data], reason: str) -> Planned:
     """For an accepted event that ended without a contact: a terminal row for each that would have been sent."""
     return Planned(
         tuple(
-            _notification(event, None, notice, replace(recipient, address=None, failed=reason), NO_BRAND, NO_BRAND)
+            _notification(
+                event,
+                notice,
+                replace(recipient, address=None, failed=reason),
+                brand=NO_BRAND,
+                locale=NO_BRAND,
+                facts=facts_of(event.data, None),
+            )
             for notice in NOTICES_OF_TYPE.get(event.type, ())
-            for recipient in _recipients_without_contact(notice, event.data)
+            for recipient in recipients_without_contact(notice, event.data)
         )
     )
 
 
-def _notification(  # noqa: PLR0917, RUF100 (the six things a notification is made of)
-    event: Event[Data], contact: ContactV1 | None, notice: Notice, recipient: _Recipient, brand: str, locale: str
+def _notification(
+    event: Event[Data], notice: Notice, recipient: Recipient, *, brand: str, locale: str, facts: Facts
 ) -> Notification:
-    facts = facts_of(event.data, contact)
     expires_at = _expires_at(event, notice)
     purpose = getattr(event.data, "purpose", None)
+    letter = event.data if isinstance(event.data, LetterDueV1) else None
     return Notification(
         id=notification_id(event, notice.name, recipient.channel, recipient.role),
         notice=notice.name,
@@ -150,7 +201,19 @@ def _notification(  # noqa: PLR0917, RUF100 (the six things a notification is ma
         hand_over_by=None if expires_at is None else expires_at - notice.margin,
         state="failed" if recipient.failed else "accepted",
         reason=recipient.failed,
+        letter=None if letter is None else letter.letter,
+        limit_at=None if letter is None else letter.limit_at,
+        not_before=getattr(event.data, "tell_at", None),
     )
+
+
+def _facts(event: Event[Data], contact: ContactV1 | None, brand: Brand) -> Facts:
+    """A letter speaks the complainant's language, also the one that the handler is asked to post."""
+    if isinstance(event.data, LetterDueV1):
+        return letter_facts(event.data, event.subject, letter_locale(event.data, brand))
+    if event.type in OF_COMPLAINTS:
+        return alert_facts(event.data, event.subject)
+    return facts_of(event.data, contact)
 
 
 def _judged(notification: Notification, now: datetime, rules: Rules) -> Notification:
@@ -175,58 +238,26 @@ def _carries_recipients(data: Data) -> bool:
     return getattr(data, "brand", None) is not None
 
 
-def _recipients(notice: Notice, data: Data, contact: ContactV1 | None) -> tuple[_Recipient, ...]:
-    match notice.to:
-        case "old-and-new":
-            changed = cast("EmailAddressChangedV1", data)
-            return (_Recipient("email", "old", changed.old), _Recipient("email", "new", changed.new))
-        case "named-address":
-            return (_Recipient("email", "named", cast("str", getattr(data, "email", None))),)
-        case "named-channel":
-            return (_named_channel(cast("VerificationCodeIssuedV1", data), _known(contact)),)
-        case "login":
-            return (_Recipient("email", "login", _known(contact).login_email),)
-        case "communication":
-            known = _known(contact)
-            return (_Recipient("email", "communication", known.communication_email or known.login_email),)
-
-
-def _recipients_without_contact(notice: Notice, data: Data) -> tuple[_Recipient, ...]:
-    """Channel and role of those whose address nobody knows."""
-    match notice.to:
-        case "old-and-new" | "named-address":
-            return _recipients(notice, data, None)
-        case "named-channel" if cast("VerificationCodeIssuedV1", data).channel == "sms":
-            return (_Recipient("sms", "named", None),)
-        case "named-channel" | "login":
-            return (_Recipient("email", "login", None),)
-        case "communication":
-            return (_Recipient("email", "communication", None),)
-
-
-def _named_channel(data: VerificationCodeIssuedV1, contact: ContactV1) -> _Recipient:
-    if data.channel == "email":
-        return _Recipient("email", "login", contact.login_email)
-    if data.phone not in contact.phones:
-        return _Recipient("sms", "named", None, "phone-not-registered")
-    return _Recipient("sms", f"phone-{contact.phones.index(data.phone) + 1}", data.phone)
-
-
-def _known(contact: ContactV1 | None) -> ContactV1:
-    if contact is None:
-        raise TypeError("planned without the contact this notice needs")
-    return contact
-
-
-def _locale(data: Data, contact: ContactV1 | None, brand: Brand) -> str:
+def _locale(notice: Notice, data: Data, contact: ContactV1 | None, brand: Brand) -> str:
+    if notice.to == "complainant":
+        return letter_locale(cast("LetterDueV1", data), brand)
+    if notice.to == "handler":
+        return brand.default_language
     wanted = contact.language if contact is not None else getattr(data, "locale", None)
     return wanted if wanted in brand.languages else brand.default_language
 
 
 def _expires_at(event: Event[Data], notice: Notice) -> datetime | None:
-    if notice.lives is not None:
-        return event.time + notice.lives
-    return cast("datetime | None", getattr(event.data, "expires_at", None))
+    lives = notice.lives
+    match lives:
+        case timedelta():
+            return event.time + lives
+        case Until.THE_EVENT_SAYS:
+            return cast("datetime", getattr(event.data, "expires_at", None))
+        case Until.SENT:
+            return None
+        case _:
+            assert_never(lives)
 
 
 def _waits_until(event: Event[Data], notices: tuple[Notice, ...]) -> datetime:

@@ -10,6 +10,7 @@ from services.notifier import words
 from services.notifier.story import ContactRow, NotificationRow
 
 _NEW_ID = "if it is still wanted, have it published again under a new id"
+_MENDED = {False: "have the member's contact corrected", True: "have the complaint desk name an address or a handler"}
 _NOT_ENDED = "nothing to do: it goes by itself when it is due; member-notices why says when"
 _REFUSED = {
     "sent": ("it was sent; again would be a second copy", "ask the member to look in junk mail; else " + _NEW_ID),
@@ -58,7 +59,7 @@ def judge(row: NotificationRow, contact: ContactRow | None, now: datetime) -> Re
         (
             not row.has_address,
             f"it has no address: {words.because(row.reason)}",
-            f"have the member's contact corrected; {_NEW_ID}",
+            f"{_MENDED[row.of_complaint]}; {_NEW_ID}",
         ),
         (
             row.needs_secrets and not row.has_secrets,

@@ -14,7 +14,8 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True)
 class SentPerhaps:
-    """Unknown: goes again with the same Message-ID after `delay`, while still valid."""
+    """Unknown: goes again with the same Message-ID after `delay`, while still valid; a letter says that it may be a
+    second copy."""
 
     delay: timedelta
     reason: str
@@ -41,6 +42,15 @@ LONGEST_CODE_DELAY = timedelta(seconds=10)
 """A code lives minutes: when the relay is back, it leaves within seconds."""
 UNKNOWN_DELAY = timedelta(seconds=5)
 """The first: long enough for a relay that restarted, short enough for a code."""
+RECONCILED_AFTER = timedelta(hours=24)
+"""So long somebody may look, or a report come back, before a letter that may have left goes again."""
+
+
+def reconciling(now: datetime, limit_at: datetime | None) -> timedelta:
+    """How long a letter waits that may have left: never more than half of what is left to its limit."""
+    if limit_at is None:
+        return RECONCILED_AFTER
+    return max(timedelta(0), min(RECONCILED_AFTER, (limit_at - now) / 2))
 
 
 def after_failure(
@@ -52,8 +62,10 @@ def after_failure(
     jitter: float,
     most_unknown: int | None = None,
     longest: timedelta = LONGEST_DELAY,
+    unknown_waits: timedelta = timedelta(0),
 ) -> Decision:
-    """`attempt` counts from 1; `jitter` in [0, 1) spreads the delay over its upper half.
+    """`attempt` counts from 1; `jitter` in [0, 1) spreads the delay over its upper half. `unknown_waits`: at least so
+    long, if it may have left.
 
     There is no maximum number of attempts but for what may have been sent (`most_unknown`): the hand-over limit ends a
     notification that has one, and one without (a letter) is retried until it leaves.
@@ -64,7 +76,7 @@ def after_failure(
     first = UNKNOWN_DELAY if unknown else FIRST_DELAY
     delay = min(longest, first * 2 ** min(attempt - 1, 20)) * (0.5 + jitter / 2)
     if unknown:
-        return SentPerhaps(delay, error.reason)
+        return SentPerhaps(max(delay, unknown_waits), error.reason)
     if error.retry_after is not None:
         delay = max(delay, error.retry_after)
     if hand_over_by is not None and now + delay >= hand_over_by:

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 
+from schemas.types import Email
 from services.notifier.catalogue import LANES, Lane
 from services.runtime.settings import ProcessSettings, is_loopback
 
@@ -32,6 +33,8 @@ class NotifierSettings(ProcessSettings):
     """Connections per lane to the relay; their right number follows from its round-trip time."""
     smtp_send_seconds: float = Field(default=20.0, ge=1, le=300)
     """The whole of one hand-over. Leases are longer; above 20 a graceful stop may leave a slow one `unknown`."""
+    smtp_bounce_address: Email | None = None
+    """Envelope sender: reports come back to `local+<notification>@domain`; without it to the brand's own sender."""
 
     twilio_account_sid: str = Field(min_length=1, description="Set it to the account's SID (AC…)")
     twilio_auth_token: SecretStr = Field(min_length=1, description="Set it to the account's auth token")
@@ -50,6 +53,8 @@ class NotifierSettings(ProcessSettings):
     kafka_instance_id: str | None = Field(default=None, min_length=1)
     """This replica's name in its groups, the same after a restart: it then gets its partitions back at once. Without
     one, a replica that was killed keeps its groups from reading until the broker misses it (30 s)."""
+    complaints_team_mailbox: Email | None = None
+    """Who is told of a complaint that has no handler; without it that ends `failed: no-handler`."""
     sample_brands: Literal["refused", "allowed"] = "refused"
     """Whether a brand marked as sample data may be sent in mode live."""
     lanes: str = ",".join(LANES)
@@ -61,6 +66,14 @@ class NotifierSettings(ProcessSettings):
         unknown = set(value.split(",")) - set(LANES)
         if unknown:
             raise ValueError(f"lanes are {', '.join(LANES)}")
+        return value
+
+    @field_validator("smtp_bounce_address")
+    @classmethod
+    def _has_room_for_a_name(cls, value: str | None) -> str | None:
+        """The part before the @ holds 64 characters, and `+` and a UUID are 37."""
+        if value is not None and ("+" in value or len(value.rpartition("@")[0]) > 27):
+            raise ValueError("its part before the @ has at most 27 characters, and no +")
         return value
 
     @field_validator("service_desk_token_sha256")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from schemas.topics import DATA_OF_TYPE
+from schemas.topics import DATA_OF_TYPE, DEADLINES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,11 @@ class EventRow:
     accepted_at: datetime
     waits_until: datetime | None
 
+    @property
+    def of_complaint(self) -> bool:
+        """`member_id` is then the complaint's id, and no contact is looked for."""
+        return self.type in DEADLINES.types
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRow:
@@ -37,6 +42,10 @@ class AttemptRow:
     result: str | None
     reply_code: str | None
     reason: str | None
+
+    @property
+    def may_have_left(self) -> bool:
+        return self.result in {"unknown", "lost-lease"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +94,17 @@ class NotificationRow:
     accepted_at: datetime
     sent_at: datetime | None
     reference: str | None
+    cancelled_from: int | None = None
+    """The lowest rank of a letter that takes its place. None: it is no letter."""
+    not_before: datetime | None = None
+    limit_at: datetime | None = None
+    """Of what a letter is to meet, exclusive."""
     tried: tuple[AttemptRow, ...] = ()
+
+    @property
+    def of_complaint(self) -> bool:
+        """`member_id` is then the complaint's id, and no contact is looked for."""
+        return self.event_type in DEADLINES.types
 
     @property
     def outcome_id(self) -> str:

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from schemas.deadlines import LETTER_RANKS
 from services.notifier import words
 from services.notifier.catalogue import CATALOGUE, Notice
+from services.notifier.plan import HIGHEST_RANK
 from services.notifier.reopening import Reopens, judge
 from services.notifier.story import AttemptRow, ContactRow, EventRow, InterventionRow, NotificationRow, Story
 
@@ -21,6 +23,14 @@ _TO = {
     "old": "the catalogue writes to both addresses of the event; this is the old one",
     "new": "the catalogue writes to both addresses of the event; this is the new one",
     "named": "the event names the recipient",
+    "complainant": "the event carries the complainant's own address",
+    "handler": "the event names the complaint's handler",
+    "team": "the event names no handler, and the team's mailbox stands in",
+}
+_IN = {
+    "complainant": "it is the complainant's language, or else the brand's default",
+    "handler": "a handler is written to in the brand's default language",
+    "team": "the team is written to in the brand's default language",
 }
 _HAS_WAY_OUT = {"failed", "expired", "bounced", "suppressed"}
 _NOT_TOLD = {"accepted", "claimed", "handing-over", "retrying"}
@@ -91,7 +101,8 @@ def plain(value: Any) -> Any:
 
 def _event(story: Story) -> Iterator[Line]:
     event = story.event
-    yield Line("event", f"{event.source}|{event.id}  {event.type}  member {event.member_id}")
+    whose = "complaint" if event.of_complaint else "member"
+    yield Line("event", f"{event.source}|{event.id}  {event.type}  {whose} {event.member_id}")
     after = _seconds(event.accepted_at - event.time)
     happened = f"{after} after it happened ({iso(event.time)} by the publisher's clock)"
     yield Line("accepted", f"{iso(event.accepted_at)}, {happened}, from {event.origin}")
@@ -110,12 +121,14 @@ def _notification(row: NotificationRow, story: Story, now: datetime) -> Iterator
     yield Line("message", f"{row.id}  {row.notice} by {row.channel}  {row.state.upper()}")
     yield Line("planned", *_planned(row, notice, story.event))
     yield Line("to", f"{row.role} {row.address or '(no address)'}", _recipient(row))
-    yield Line("in", f"{row.locale}, brand {row.brand}", _language(row, story.contact))
+    yield Line("in", f"{row.locale}, brand {row.brand}", _IN.get(row.role) or _language(row, story.contact))
     yield Line("valid", *_validity(row, notice))
+    yield from _of_letter(row)
     if row.supersede_group is not None:
         yield Line("replaces", f"older ones of {row.supersede_group} that have not left", "the catalogue says so")
-    for attempt in row.tried:
-        yield _attempt(attempt, story.event)
+    for number, attempt in enumerate(row.tried):
+        marked = row.role == "complainant" and any(before.may_have_left for before in row.tried[:number])
+        yield _attempt(attempt, story.event, marked=marked)
     yield Line("now", *_end(row, story, now))
     for each in story.interventions:
         if each.subject == str(row.id):
@@ -124,6 +137,21 @@ def _notification(row: NotificationRow, story: Story, now: datetime) -> Iterator
         yield Line("told", *_told(row, story))
     if row.state in _HAS_WAY_OUT:
         yield Line("way out", _way_out(row, story, now))
+
+
+def _of_letter(row: NotificationRow) -> Iterator[Line]:
+    """The rules that only a complaint's messages have."""
+    if row.not_before is not None:
+        yield Line("not before", iso(row.not_before), "people are told in working hours")
+    if row.cancelled_from is not None and row.cancelled_from <= HIGHEST_RANK:
+        ranks = sorted(rank for rank in set(LETTER_RANKS.values()) if rank >= row.cancelled_from)
+        higher = ", ".join(letter for rank in ranks for letter, its in LETTER_RANKS.items() if its == rank)
+        yield Line("gives way", f"to {higher}, while it has not left", "the higher letter speaks, unless it is older")
+    if row.limit_at is not None:
+        yield Line("limit", f"{iso(row.limit_at)}, exclusive", "the event says what it meets, and by when")
+    if row.role == "complainant" and any(attempt.may_have_left for attempt in row.tried):
+        rule = "one that may have left first waits for 24 h or half of what is left to the limit"
+        yield Line("marked", "a later attempt says that it may be a second copy", rule)
 
 
 def _planned(row: NotificationRow, notice: Notice | None, event: EventRow) -> tuple[str, str]:
@@ -159,20 +187,21 @@ def _language(row: NotificationRow, contact: ContactRow | None) -> str:
 
 def _validity(row: NotificationRow, notice: Notice | None) -> tuple[str, str]:
     if row.expires_at is None or row.hand_over_by is None:
-        return "without end", "a letter has no time to live"
+        return "without end", "what a complaint is owed has no time to live"
     margin = row.expires_at - row.hand_over_by
     what = f"until {iso(row.expires_at)}"
     if margin:
         what += f", handed over at the latest {_seconds(margin)} before"
-    if notice is not None and notice.lives is not None and row.event_time + notice.lives == row.expires_at:
-        return what, f"the catalogue gives it {notice.lives // timedelta(hours=1)} h from the event's time"
+    lives = None if notice is None else notice.lives
+    if isinstance(lives, timedelta) and row.event_time + lives == row.expires_at:
+        return what, f"the catalogue gives it {lives // timedelta(hours=1)} h from the event's time"
     return what, "the event's expires_at says so"
 
 
-def _attempt(row: AttemptRow, event: EventRow) -> Line:
+def _attempt(row: AttemptRow, event: EventRow, *, marked: bool) -> Line:
     took = "not ended" if row.ended_at is None else f"took {_seconds(row.ended_at - row.started_at)}"
     what = f"{iso(row.started_at)}, {_seconds(row.started_at - event.time)} after the event, {took}"
-    what += f": {row.result or 'under way'}"
+    what += f"{', marked' if marked else ''}: {row.result or 'under way'}"
     if row.reply_code is not None:
         what += f" (reply {row.reply_code})"
     return Line(f"attempt {row.attempt}", what, words.of_result(row.result, row.reason))
@@ -189,8 +218,9 @@ def _end(row: NotificationRow, story: Story, now: datetime) -> tuple[str, str | 
     if row.state == "superseded" and newest is not None:
         return what, f"{newest[1]} of {iso(newest[0])} is newer, and only the newest is worth having"
     if row.due_at is not None:
-        overdue = now - row.due_at
-        what += f", next look at {iso(row.due_at)}"
+        due_at = max(row.due_at, row.not_before or row.due_at)
+        overdue = now - due_at
+        what += f", next look at {iso(due_at)}"
         if overdue > timedelta(minutes=1):
             what += f": overdue by {_seconds(overdue)}; is a notifier running for lane {row.lane}?"
         return what, words.because(row.reason) or "open rows are looked at when they are due"

@@ -15,6 +15,12 @@ _OF_REASON = {
     "lease-short": "too little of its lease was left to begin, so it was given back unsent",
     "reopened": "somebody re-opened it by hand",
     "defect": "the channel broke in our own code; the log says channel_defect",
+    "higher-letter": "a letter of its complaint that ranks higher and is not older took its place",
+    "withdrawn": "the complaint was withdrawn",
+    "waits-its-turn": "another letter of its complaint was being handed over, or its time had not come",
+    "no-address": "the complainant has no e-mail address",
+    "no-handler": "the complaint has no handler, and COMPLAINTS_TEAM_MAILBOX is not set",
+    "cancels-a-letter": "it cancels a letter, and is none itself",
     "no-notice": "the catalogue has no notice for this type",
     "not-for-brand": "no notice of this type is for the member's brand",
     "brand-unknown": "the member's brand has no folder here",
@@ -30,6 +36,16 @@ _OF_PROVIDER = {
     "unreachable": "could not be reached",
     "broken-off": "broke off while it had the message",
 }
+_OF_REPORT = {
+    "5.1.1": "there is no such mailbox",
+    "5.1.2": "there is no such domain",
+    "5.1.10": "the domain takes no mail",
+    "5.2.1": "the mailbox takes no mail",
+    "5.2.2": "the mailbox is full",
+    "5.7.1": "it was refused by policy",
+    "4.4.7": "it could not be delivered in time",
+}
+"""Enhanced status codes (RFC 3463) of delivery reports; the code stands beside the words."""
 _PROVIDERS = {"smtp": "the mail relay", "twilio": "Twilio"}
 _OF_RESULT = {
     None: "it has not ended",
@@ -50,7 +66,7 @@ _OF_STATE = {
     "expired": "Not sent: it was too late.",
     "superseded": "Not sent: a newer one took its place.",
     "suppressed": "Not sent, on purpose.",
-    "cancelled": "Not sent: it was cancelled.",
+    "cancelled": "Cancelled: it is not to leave any more.",
 }
 _OF_EVENT_STATE = {
     "planned": "Accepted and planned.",
@@ -67,6 +83,8 @@ def because(reason: str | None) -> str | None:
     if reason in _OF_REASON:
         return _OF_REASON[reason]
     provider, colon, code = reason.partition(":")
+    if provider == "dsn" and code:
+        return f"the delivery report says {code}{f', {_OF_REPORT[code]}' if code in _OF_REPORT else ''}"
     name = _PROVIDERS.get(provider)
     if not colon or name is None:
         return reason
@@ -88,9 +106,18 @@ def of_result(result: str | None, reason: str | None) -> str:
 
 def of_notification(row: NotificationRow) -> str:
     """Two sentences at most, for somebody who does not know our states."""
-    said = _OF_STATE.get(row.state, row.state)
+    said = _of_complaint(row) or _OF_STATE.get(row.state, row.state)
     why = because(row.reason)
     return said if why is None else f"{said} Because {why}."
+
+
+def _of_complaint(row: NotificationRow) -> str | None:
+    """Where a complaint's message behaves unlike others in the same state."""
+    if row.state == "accepted" and row.not_before is not None:
+        return "Accepted; it goes when a person may be told."
+    if row.state == "unknown" and row.role == "complainant":
+        return "Handed over, but nobody knows whether it arrived; it goes again by itself, and then says so."
+    return None
 
 
 def of_event(event: EventRow) -> str:

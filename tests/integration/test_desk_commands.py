@@ -31,6 +31,7 @@ from tests.support.ledger import (
     result,
     undeliverable,
 )
+from tests.support.letters import complaint, deadline_missed, letter_due
 from tests.support.notifier import event_of
 
 MINUTE = timedelta(minutes=1)
@@ -106,6 +107,69 @@ def step(text: str, name: str) -> str:
     """The one line of this step."""
     (line,) = [line for line in text.splitlines() if line.startswith(f"{name} ")]
     return line
+
+
+# --- letters ----------------------------------------------------------------------------------------------------------
+
+
+async def test_why_tells_a_letter_that_may_have_left_and_what_it_gives_way_to(desk: Desk) -> None:
+    case = complaint()
+    (row,) = await desk.ledger.claimed(letter_due(case, "holding", limit_at=T0 + timedelta(days=9)))
+    await tried(desk.ledger, row, "unknown", reason="smtp:disconnected-after-data")
+    text = await desk.why(row.id)
+    assert f"complaint {case}" in step(text, "event")
+    assert step(text, "to").endswith("because the event carries the complainant's own address")
+    assert step(text, "valid").endswith("because what a complaint is owed has no time to live")
+    assert "to explanation, summary, final, while it has not left" in step(text, "gives way")
+    assert "exclusive" in step(text, "limit")
+    assert step(text, "marked").endswith("waits for 24 h or half of what is left to the limit")
+    assert len(text.splitlines()) <= 16
+
+
+async def test_why_tells_which_letter_was_cancelled_and_by_which_rule(desk: Desk) -> None:
+    case = complaint()
+    await desk.ledger.accept(letter_due(case, "acknowledgement"), letter_due(case, "final"))
+    (told,) = [
+        part for part in (await desk.why(f"{case}/acknowledgement/letter/1")).split("\n\n") if "CANCELLED" in part
+    ]
+    assert step(told, "now").endswith(
+        "because a letter of its complaint that ranks higher and is not older took its place"
+    )
+
+
+async def test_why_tells_when_a_person_is_told_and_does_not_call_it_overdue(desk: Desk) -> None:
+    case, nine = complaint(), T0 + timedelta(hours=15)
+    await desk.ledger.accept(deadline_missed(case, tell_at=nine))
+    text = await desk.why(f"{case}/acknowledgement/missed/1", now=nine - MINUTE)
+    assert step(text, "not before").endswith("because people are told in working hours")
+    assert "overdue" not in text
+    assert "overdue" in await desk.why(f"{case}/acknowledgement/missed/1", now=nine + 5 * MINUTE)
+
+
+async def test_a_contact_that_has_the_complaints_name_is_not_its(desk: Desk) -> None:
+    case = complaint()
+    await desk.ledger.contact(case, language="fr")
+    (row,) = await desk.ledger.claimed(letter_due(case, "acknowledgement"))
+    await tried(desk.ledger, row, "failed", reason="smtp:550")
+    await desk.ledger.forget(case)
+    assert "contact" not in await desk.why(row.id)
+    status, said = await desk.retry(row.id)
+    assert (status, "re-opened" in said) == (0, True)
+
+
+async def test_a_letter_that_waits_to_be_reconciled_is_sent_at_once_when_somebody_knows_better(desk: Desk) -> None:
+    (row,) = await desk.ledger.claimed(letter_due(complaint(), "acknowledgement"))
+    await tried(desk.ledger, row, "unknown", delay_seconds=86_400.0)
+    assert await desk.ledger.sending.claim("letters", 10, T0) == []
+    status, said = await desk.retry(row.id)
+    assert status == 0
+    assert "goes at once instead of waiting" in said
+    (again,) = await desk.ledger.sending.claim("letters", 10, T0)
+    assert (again.id, again.again) == (row.id, True)
+    await tried(desk.ledger, again, "sent", reply_code="250")
+    text = await desk.why(row.id)
+    assert ", marked: sent" in step(text, "attempt 2")
+    assert ", marked" not in step(text, "attempt 1")
 
 
 # --- why --------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
-"""0002 is built day by day, beside a running service, and goes on where it was killed."""
+"""Migrations beside a running service: 0002 goes day by day, and on where it was killed; 0003 waits its turn."""
 
 import asyncio
+import uuid
 from datetime import UTC, datetime
 
 import asyncpg
 
 from tests.support.database import migrate
+from tests.support.waiting import wait_for
 
 _COVERED = """
 SELECT indisvalid AND (SELECT count(*) FROM pg_inherits WHERE inhparent = 'notifier.events'::regclass)
@@ -76,3 +78,71 @@ async def test_the_service_of_the_version_before_goes_on_accepting_meanwhile(dat
     finally:
         await connection.close()
         await writer.close()
+
+
+# --- 0003 -------------------------------------------------------------------------------------------------------------
+
+_AS_BEFORE_0003 = """
+INSERT INTO notifier.notifications (day, id, event_source, event_id, event_type, event_time, member_id, notice, channel,
+    role, lane, brand, locale, state, state_at, accepted_at, due_at)
+VALUES ($1, $2, 's', $3, 't', $4, 'm', 'n', 'email', 'login', 'security', 'b', 'en', 'accepted', $4, $4, $4)
+"""
+
+
+async def _without_letters(connection: asyncpg.Connection) -> None:
+    await connection.execute(
+        "ALTER TABLE notifier.notifications DROP COLUMN cancelled_from, DROP COLUMN not_before, DROP COLUMN limit_at"
+    )
+    for table in ("letter_ranks", "cancelled_letters", "letters"):
+        await connection.execute(f"DROP TABLE notifier.{table}")
+    await connection.execute("UPDATE notifier.alembic_version SET version_num = '0002'")
+
+
+async def _write_as_before(connection: asyncpg.Connection) -> None:
+    at = datetime.now(UTC)
+    id_ = uuid.uuid4()
+    await connection.execute(_AS_BEFORE_0003, at.date(), id_, str(id_), at)
+
+
+async def test_letters_come_beside_a_service_of_the_version_before(database: str) -> None:
+    connection, writer = await asyncpg.connect(database), await asyncpg.connect(database)
+    try:
+        await _without_letters(connection)
+        migrating = asyncio.gather(*(migrate(database) for _ in range(3)))
+        while not migrating.done():
+            await _write_as_before(writer)
+        await migrating
+        await _write_as_before(writer)
+        assert await connection.fetchval("SELECT count(*) FROM notifier.notifications WHERE cancelled_from IS NULL") > 0
+    finally:
+        await connection.close()
+        await writer.close()
+
+
+async def test_a_table_that_is_in_use_is_waited_for_without_holding_up_its_writers(database: str) -> None:
+    connection, holder = await asyncpg.connect(database), await asyncpg.connect(database)
+    try:
+        await _without_letters(connection)
+        busy = holder.transaction()
+        await busy.start()
+        await _write_as_before(holder)
+        migrating = asyncio.create_task(migrate(database))
+        waited = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock')"
+        await wait_for(lambda: connection.fetchval(waited), "a migration that waits")
+        async with asyncio.timeout(3):
+            await _write_as_before(connection)
+        await busy.commit()
+        await migrating
+    finally:
+        await connection.close()
+        await holder.close()
+
+
+async def test_days_made_after_letters_came_know_them_too(database: str) -> None:
+    connection = await asyncpg.connect(database)
+    try:
+        await _without_letters(connection)
+        await migrate(database)
+        assert await connection.fetchval("SELECT notifier.ensure_partitions(current_date + 3, current_date + 4)") > 0
+    finally:
+        await connection.close()

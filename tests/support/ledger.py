@@ -164,7 +164,10 @@ async def ledger_on(dsn: str, *, size: int = 6) -> AsyncIterator[Ledger]:
 
 async def emptied(ledger: Ledger) -> Ledger:
     """The same database with nothing in it: making one costs seconds, for its hundreds of partitions."""
-    for table in ("notifications", "attempts", "events", "contacts", "supersede_groups", "outbox"):
+    for table in (
+        "notifications", "attempts", "events", "contacts", "supersede_groups", "outbox",
+        "letter_ranks", "cancelled_letters", "letters",
+    ):  # fmt: skip
         await ledger.database.execute(f"DELETE FROM notifier.{table}")  # noqa: S608 (names from the line above)
     return ledger
 

@@ -49,7 +49,7 @@ def composer() -> Composer:
 
 @cache
 def cases() -> tuple[Case, ...]:
-    return tuple(case for notice in CATALOGUE for case in _cases(notice))
+    return tuple(case for notice in CATALOGUE if notice.lane != "letters" for case in _cases(notice))
 
 
 def _cases(notice: Notice) -> Iterator[Case]:

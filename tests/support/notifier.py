@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from demo.catcher import Catcher
 from schemas.envelope import Event, new_event, write_structured
-from schemas.topics import ACTIVITY, CODES, CONTACTS, DATA_OF_TYPE, LINKS, SECURITY, TOPIC_OF_TYPE
+from schemas.topics import ACTIVITY, CODES, CONTACTS, DATA_OF_TYPE, DEADLINES, LINKS, SECURITY, TOPIC_OF_TYPE
 from schemas.types import Data
 from services.notifier.main import Notifier
 from services.notifier.settings import NotifierSettings
@@ -21,7 +21,7 @@ from services.runtime.database import connect
 from tests.support.kafka import groups_from_now
 
 VAULT_KEYS = "test:" + "Q" * 42 + "A="
-READ = (CODES.name, LINKS.name, SECURITY.name, ACTIVITY.name, CONTACTS.name)
+READ = (CODES.name, LINKS.name, SECURITY.name, DEADLINES.name, ACTIVITY.name, CONTACTS.name)
 
 
 def settings(kafka: str, database: str, catcher: Catcher, group: str, **more: Any) -> NotifierSettings:

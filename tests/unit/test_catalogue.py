@@ -2,9 +2,11 @@
 
 import re
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 
+from schemas.complaints import Letter
 from schemas.topics import DATA_OF_TYPE, TOPIC_OF_TYPE
 from services.notifier.brands import load_brands
 from services.notifier.catalogue import (
@@ -13,7 +15,9 @@ from services.notifier.catalogue import (
     CODE_MARGIN,
     LANES,
     NOTICES_OF_TYPE,
+    OF_COMPLAINTS,
     SECURITY_LIFE,
+    UNTIL_SENT,
     Notice,
 )
 from services.notifier.main import TOPICS_OF_LANE
@@ -58,6 +62,8 @@ def test_the_event_names_what_the_notice_needs(notice: Notice) -> None:
         "named-channel": {"channel", "phone"},
         "old-and-new": {"old", "new"},
         "named-address": {"email"},
+        "complainant": {"complainant", "letter"},
+        "handler": {"handler"},
     }[notice.to]
     assert needed <= DATA_OF_TYPE[notice.on].model_fields.keys()
 
@@ -85,6 +91,17 @@ def test_security_lives_72_hours_and_is_never_superseded(notice: Notice) -> None
 def test_the_topic_of_an_event_is_read_by_the_lane_that_sends_its_notice(notice: Notice) -> None:
     """A lane's consumer leases for its own workers; another's would leave every row to the claimer."""
     assert TOPIC_OF_TYPE[notice.on].name in TOPICS_OF_LANE[notice.lane]
+
+
+@every_notice
+def test_what_a_complaint_is_owed_has_no_time_to_live(notice: Notice) -> None:
+    assert (notice.lives is UNTIL_SENT) == (notice.on in OF_COMPLAINTS) == (notice.lane == "letters")
+
+
+def test_every_letter_of_the_contract_has_one_notice_and_is_to_the_complainant() -> None:
+    letters = [notice.letter for notice in CATALOGUE if notice.on == "complaints.letter-due.v1"]
+    assert sorted(filter(None, letters)) == sorted(get_args(get_args(Letter)[0]))
+    assert {notice.to for notice in CATALOGUE if notice.letter} == {"complainant"}
 
 
 def test_a_topic_is_read_by_one_lane() -> None:

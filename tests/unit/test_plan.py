@@ -3,12 +3,13 @@
 import dataclasses
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.complaints import Letter
 from schemas.envelope import Event, EventError, read_event
 from schemas.members import ContactV1
 from schemas.types import Data
@@ -16,6 +17,7 @@ from services.notifier.brands import load_brands
 from services.notifier.catalogue import CATALOGUE, NOTICES_OF_TYPE, SECURITY_LIFE
 from services.notifier.plan import (
     NO_BRAND,
+    Cancels,
     Notification,
     Plan,
     Planned,
@@ -27,15 +29,18 @@ from services.notifier.plan import (
     plan_failure,
 )
 from tests.support.contract import EXAMPLES
+from tests.support.letters import deadline_missed, letter_cancelled, letter_due, letter_to_post
 from tests.support.notices import contact as example_contact
 from tests.support.notifier import event_of
 
 T0 = datetime(2026, 11, 22, 12, tzinfo=UTC)
-SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 HOST = "www.cignahealthbenefits.com"
 LINK = f"https://{HOST}/sign-in?t=abc"
 PHONES = ("+32470000001", "+32470000002")
-RULES = Rules(brands=load_brands(), deliverable=lambda _channel, _address: True)
+RULES = Rules(
+    brands=load_brands(), deliverable=lambda _channel, _address: True, team_mailbox="complaints@insurer.example.test"
+)
 CONTACT = ContactV1(
     version=1,
     brand="cigna-healthcare",
@@ -341,8 +346,75 @@ def test_ids_differ_by_source_id_day_channel_and_role() -> None:
 def test_every_committed_example_can_be_planned(file: str) -> None:
     event = read_event(EXAMPLES[file])
     rows = planned(event, example_contact(), now=event.time)
-    assert {row.notice for row in rows} == {notice.name for notice in CATALOGUE if notice.on == event.type}
-    assert "accepted" in {row.state for row in rows}
+    letter = getattr(event.data, "letter", None)
+    assert {row.notice for row in rows} == {
+        notice.name for notice in CATALOGUE if notice.on == event.type and notice.letter in {None, letter}
+    }
+    assert "accepted" in {row.state for row in rows} or {row.reason for row in rows} == {"no-address"}
+
+
+# --- complaints -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("letter", get_args(get_args(Letter)[0]))
+def test_a_letter_goes_to_the_complainant_of_its_event_and_to_no_contact(letter: str) -> None:
+    (row,) = planned(letter_due("c-1", letter, T0, limit_at=T0 + DAY), CONTACT)
+    assert (row.role, row.address, row.locale, row.lane) == ("complainant", "c-1@example.test", "en", "letters")
+    assert (row.letter, row.limit_at, row.expires_at, row.hand_over_by) == (letter, T0 + DAY, None, None)
+
+
+def test_each_letter_is_a_notice_of_its_own() -> None:
+    letters = get_args(get_args(Letter)[0])
+    assert len({only(letter_due("c-1", letter, T0), None).notice for letter in letters}) == len(letters) == 8
+
+
+@pytest.mark.parametrize(("language", "locale"), [("fr", "fr"), ("nl", "en")])
+def test_a_letter_speaks_the_complainants_language_and_its_handler_the_brands(language: str, locale: str) -> None:
+    whose = {"name": "A", "locale": language, "channel": "email", "email": "a@example.test"}
+    text = {"en": "Our decision.", "fr": "Notre décision."}
+    assert only(letter_due("c-1", "final", T0, complainant=whose, text=text), None).locale == locale
+    assert only(letter_to_post("c-1", "final", T0, complainant=whose, text=text), None).locale == "en"
+
+
+def test_a_complainant_without_an_address_is_not_forgotten_in_silence() -> None:
+    whose = {"name": "A", "locale": "en", "channel": "post"}
+    row = only(letter_due("c-1", "final", T0, complainant=whose), None)
+    assert (row.state, row.reason, row.role, row.address) == ("failed", "no-address", "complainant", None)
+
+
+@pytest.mark.parametrize(
+    ("handler", "team", "told"),
+    [
+        ({"email": "h@example.test"}, "team@example.test", ("handler", "h@example.test", "accepted", None)),
+        (None, "team@example.test", ("team", "team@example.test", "accepted", None)),
+        (None, None, ("team", None, "failed", "no-handler")),
+    ],
+    ids=["handler", "team", "nobody"],
+)
+def test_the_handler_is_told_or_else_the_team(
+    handler: dict[str, str] | None, team: str | None, told: tuple[str | None, ...]
+) -> None:
+    row = only(
+        deadline_missed("c-1", T0, handler=handler, tell_at=T0 + DAY), None, rules=replace(RULES, team_mailbox=team)
+    )
+    assert (row.role, row.address, row.state, row.reason) == told
+    assert (row.not_before, row.letter, row.cancelled_from) == (T0 + DAY, None, None)
+
+
+@pytest.mark.parametrize(
+    ("letter", "cancelled_from"),
+    [("acknowledgement", 2), ("holding", 3), ("explanation", 4), ("summary", 5), ("final", 5),
+     ("information-request", 4), ("not-covered", 4), ("forwarded", 4)],
+)  # fmt: skip
+def test_a_letter_gives_way_to_higher_ranks_and_one_without_to_the_highest(letter: str, cancelled_from: int) -> None:
+    assert only(letter_due("c-1", letter, T0), None).cancelled_from == cancelled_from
+
+
+def test_a_cancellation_is_an_act_and_no_message() -> None:
+    letter = letter_due("c-1", "final", T0)
+    decision = plan(letter_cancelled(letter, T0), None, T0, RULES)
+    assert isinstance(decision, Cancels)
+    assert (decision.cause.source, decision.cause.id, decision.why) == (letter.source, letter.id, "withdrawn")
 
 
 # --- the end of waiting -----------------------------------------------------------------------------------------------

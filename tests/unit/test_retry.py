@@ -10,12 +10,14 @@ from services.notifier.channels.base import ChannelError, Consequence
 from services.notifier.retry import (
     FIRST_DELAY,
     LONGEST_DELAY,
+    RECONCILED_AFTER,
     Decision,
     GiveUp,
     SentPerhaps,
     TooLate,
     TryAgain,
     after_failure,
+    reconciling,
 )
 
 T0 = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -127,3 +129,31 @@ def test_what_is_paid_for_and_cannot_be_folded_is_given_up_after_a_few_unknown_o
         for attempt in (1, 2, 3)
     ]
     assert [type(outcome) for outcome in outcomes] == [SentPerhaps, SentPerhaps, GiveUp]
+
+
+@given(st.one_of(st.none(), st.integers(-400_000, 4_000_000)))
+def test_a_letter_that_may_have_left_waits_a_day_and_at_most_half_of_what_is_left(left: int | None) -> None:
+    waits = reconciling(T0, None if left is None else T0 + left * SECOND)
+    assert timedelta(0) <= waits <= RECONCILED_AFTER == timedelta(hours=24)
+    if left is not None:
+        assert waits <= max(timedelta(0), left * SECOND / 2)
+        assert waits == RECONCILED_AFTER or waits >= left * SECOND / 2
+    else:
+        assert waits == RECONCILED_AFTER
+
+
+@given(attempts)
+def test_past_its_limit_a_letter_that_may_have_left_backs_off_as_any_other(attempt: int) -> None:
+    error = ChannelError(Consequence.UNKNOWN, "smtp:time-out")
+    late = after_failure(
+        error, attempt=attempt, now=T0, hand_over_by=None, jitter=0.0, unknown_waits=reconciling(T0, T0 - SECOND)
+    )
+    usual = failing(Consequence.UNKNOWN, attempt=attempt)
+    assert isinstance(usual, SentPerhaps)
+    assert late == SentPerhaps(usual.delay, "smtp:time-out")
+
+
+def test_what_waits_to_be_reconciled_waits_no_less_than_told() -> None:
+    error = ChannelError(Consequence.UNKNOWN, "smtp:time-out")
+    decision = after_failure(error, attempt=1, now=T0, hand_over_by=None, jitter=0.0, unknown_waits=RECONCILED_AFTER)
+    assert decision == SentPerhaps(RECONCILED_AFTER, "smtp:time-out")

@@ -34,6 +34,21 @@ def test_every_state_of_the_table_is_a_sentence(state: str) -> None:
     assert said != state
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"state": "accepted", "not_before": T0}, "when a person may be told"),
+        ({"state": "unknown", "role": "complainant"}, "and then says so"),
+        ({"state": "cancelled", "reason": "higher-letter"}, "Because a letter of its complaint that ranks higher"),
+        ({"state": "failed", "reason": "no-handler"}, "COMPLAINTS_TEAM_MAILBOX is not set"),
+        ({"state": "bounced", "reason": "dsn:5.2.2"}, "Because the delivery report says 5.2.2, the mailbox is full."),
+    ],
+)
+def test_a_complaints_message_is_told_as_it_behaves(changed: dict[str, object], said: str) -> None:
+    row = replace(ROW, **{"reason": None, **changed})  # type: ignore[arg-type]
+    assert said in of_notification(row)
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_has_its_answer_and_every_refusal_a_way_out(state: str) -> None:
     match judge(replace(ROW, state=state), None, T0):
@@ -94,6 +109,7 @@ def test_a_result_says_what_it_means(result: str | None, reason: str | None, wor
         ({"has_facts": False}, "erased 30 days after its end"),
         ({"has_address": False, "reason": "no-contact"}, "no contact of the member came"),
         ({"event_type": "identity.verification-code-issued.v1"}, "its code or link was erased"),
+        ({"has_address": False, "reason": "no-address"}, "the complainant has no e-mail address"),
     ],
 )
 def test_what_cannot_go_again_is_refused_with_the_first_reason(changed: dict[str, object], why: str) -> None:

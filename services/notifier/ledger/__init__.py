@@ -5,6 +5,9 @@
     contacts.py   contacts, and the events that waited for one
     inserting.py  notifications, leased at once where there is room; what they supersede
     sending.py    claim → hand over → record; the lease token on every write
+    handing_over.py  the mark before the first byte, and what becomes of those who may not go (verdicts.py: why)
+    letters.py    a complaint's letters: ranks, cancellations, turns, and what was written, kept for six years
+    receipts.py   what became of it after it was sent
     upkeep.py     partitions by the day of the event, the end of waiting, contents that have lived long enough
     stories.py    reading for people: by member, event or notification, masked
     interventions.py  what people do by hand, with who and why

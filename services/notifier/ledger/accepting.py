@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from schemas.envelope import Event
+from schemas.members import ContactV1
 from schemas.types import Data
+from services.notifier.catalogue import OF_COMPLAINTS
 from services.notifier.ledger.contacts import Contacts, lock_members
 from services.notifier.ledger.inserting import Accepted, Inserting, ReadEvent, Room
-from services.notifier.plan import Plan, Planned, Refused, Rules, Skipped, Waiting, plan
+from services.notifier.ledger.letters import Cancellation, cancel, lock_complaints
+from services.notifier.plan import Cancels, Plan, Planned, Refused, Rules, Skipped, Waiting, plan
 from services.runtime.database import Database, Session, columns
 
-_EVENT_STATE: dict[type[Plan], str] = {Planned: "planned", Waiting: "waiting", Skipped: "skipped"}
+_EVENT_STATE: dict[type[Plan], str] = {Planned: "planned", Waiting: "waiting", Skipped: "skipped", Cancels: "skipped"}
 
 
 class Accepting:
@@ -25,14 +28,7 @@ class Accepting:
     async def accept(self, batch: Sequence[ReadEvent], now: datetime, room: Room) -> Accepted:
         """One transaction. Raises what PostgreSQL raises: the caller waits, or bisects."""
         async with self._database.acquire() as session, session.transaction():
-            members = {entry.event.subject for entry in batch}
-            contacts = await self._contacts.of(session, members)
-            unknown = sorted(members - contacts.keys())
-            if unknown:
-                # A contact stored between this read and our insert would never wake the event: the lock, which
-                # storing takes too, puts one after the other.
-                await lock_members(session, unknown)
-                contacts |= await self._contacts.of(session, set(unknown))
+            contacts = await self._contacts_of(session, batch)
             accepted = Accepted()
             planned: list[tuple[ReadEvent, Plan]] = []
             refused: dict[str, tuple[ReadEvent, Refused]] = {}
@@ -50,6 +46,11 @@ class Accepting:
             accepted.refused += [refused[entry.origin] for entry in unknown_events]
             for _, decision in new:
                 accepted.count(_kind(decision))
+            complaints = {entry.event.subject for entry, _ in new if entry.event.type in OF_COMPLAINTS}
+            if complaints:
+                await lock_complaints(session, complaints)
+                # First: what is cancelled may come in the same batch.
+                await cancel(session, _cancellations(new), now)
             rows = [
                 (entry.event, notification)
                 for entry, decision in new
@@ -58,6 +59,18 @@ class Accepting:
             ]
             await self._inserting.insert(session, rows, now, room, accepted)
             return accepted
+
+    async def _contacts_of(self, session: Session, batch: Sequence[ReadEvent]) -> dict[str, ContactV1]:
+        """By member; a complaint has none."""
+        members = {entry.event.subject for entry in batch if entry.event.type not in OF_COMPLAINTS}
+        contacts = await self._contacts.of(session, members)
+        unknown = sorted(members - contacts.keys())
+        if unknown:
+            # A contact stored between this read and our insert would never wake the event: the lock, which
+            # storing takes too, puts one after the other.
+            await lock_members(session, unknown)
+            contacts |= await self._contacts.of(session, set(unknown))
+        return contacts
 
     async def _insert_events(
         self, session: Session, planned: list[tuple[ReadEvent, Plan]], now: datetime, accepted: Accepted
@@ -101,7 +114,7 @@ class Accepting:
                     event.time,
                     event.content_sha256,
                     _EVENT_STATE[type(decision)],
-                    decision.reason if isinstance(decision, Skipped) else None,
+                    decision.reason if isinstance(decision, Skipped | Cancels) else None,
                     entry.origin,
                     decision.until if isinstance(decision, Waiting) else None,
                     self._contacts.seal_waiting(event) if isinstance(decision, Waiting) else None,
@@ -143,5 +156,15 @@ def _key(event: Event[Data]) -> tuple[object, str, str]:
     return (event.time.date(), event.source, event.id)
 
 
+def _cancellations(new: list[tuple[ReadEvent, Plan]]) -> list[Cancellation]:
+    return [
+        Cancellation(entry.event.subject, decision.cause, decision.why, entry.event.time)
+        for entry, decision in new
+        if isinstance(decision, Cancels)
+    ]
+
+
 def _kind(decision: Plan) -> str:
+    if isinstance(decision, Cancels):
+        return decision.reason
     return f"skipped:{decision.reason}" if isinstance(decision, Skipped) else _EVENT_STATE[type(decision)]

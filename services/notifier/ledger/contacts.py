@@ -11,7 +11,18 @@ from schemas.members import ContactV1
 from schemas.types import Data
 from services.notifier.ledger.inserting import Accepted, Inserting, Room, Row
 from services.notifier.ledger.rows import Sealer
-from services.notifier.plan import Notification, Planned, Refused, Rules, Skipped, Waiting, plan, plan_failure
+from services.notifier.ledger.verdicts import IS_MEMBERS
+from services.notifier.plan import (
+    Cancels,
+    Notification,
+    Planned,
+    Refused,
+    Rules,
+    Skipped,
+    Waiting,
+    plan,
+    plan_failure,
+)
 from services.runtime.database import Database, Record, Session, columns
 from services.runtime.vault import VaultError
 
@@ -125,21 +136,21 @@ class Contacts:
             [entry.time for entry in tombstones],
         )
         await session.execute(
-            """
-            UPDATE notifier.notifications
+            f"""
+            UPDATE notifier.notifications n
             SET state = 'suppressed', reason = 'forgotten', state_at = $2, secrets = NULL, due_at = NULL,
                 lease_token = NULL
-            WHERE member_id = ANY($1::text[]) AND due_at IS NOT NULL AND state <> 'handing-over'
-              AND notice <> 'account-deleted'
-            """,
+            WHERE n.member_id = ANY($1::text[]) AND n.due_at IS NOT NULL AND n.state <> 'handing-over'
+              AND n.notice <> 'account-deleted' AND {IS_MEMBERS}
+            """,  # noqa: S608 (a constant)
             [row["member_id"] for row in forgotten],
             now,
         )
         await session.execute(
-            """
-            UPDATE notifier.notifications SET address = NULL, address_hash = NULL, facts = NULL
-            WHERE member_id = ANY($1::text[]) AND due_at IS NULL AND facts IS NOT NULL
-            """,
+            f"""
+            UPDATE notifier.notifications n SET address = NULL, address_hash = NULL, facts = NULL
+            WHERE n.member_id = ANY($1::text[]) AND n.due_at IS NULL AND n.facts IS NOT NULL AND {IS_MEMBERS}
+            """,  # noqa: S608 (a constant)
             [row["member_id"] for row in forgotten],
         )
 
@@ -197,13 +208,13 @@ async def lock_members(session: Session, members: list[str]) -> None:
 
 
 def _woken(
-    event: Event[Data], decision: Planned | Skipped | Refused
+    event: Event[Data], decision: Planned | Skipped | Cancels | Refused
 ) -> tuple[str, str | None, tuple[Notification, ...]]:
     """The event's state, its reason, and the rows that tell of it."""
     match decision:
         case Planned(notifications):
             return "planned", None, notifications
-        case Skipped(reason):
+        case Skipped(reason) | Cancels(reason=reason):
             return "skipped", reason, ()
         case Refused(error):
             return "failed", error.code, plan_failure(event, error.code).notifications

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from schemas.envelope import Event
 from schemas.types import Data
+from services.notifier.ledger.letters import outranked
 from services.notifier.ledger.rows import Leased, Sealer
 from services.notifier.plan import Notification, Refused
 from services.runtime.database import Session, columns
@@ -61,40 +62,42 @@ class Inserting:
     ) -> None:
         if not rows:
             return
-        rows = await _supersede(session, rows, now)
+        rows = await outranked(session, await _supersede(session, rows, now), now)
         token = uuid.uuid4()
         left = dict(room)
         leased: list[tuple[Event[Data], Notification]] = []
         states: list[str] = []
         for event, row in rows:
-            if row.state == "accepted" and left.get(row.lane, 0) > 0:
+            may_go = row.state == "accepted" and (row.not_before is None or row.not_before <= now)
+            if may_go and left.get(row.lane, 0) > 0:
                 left[row.lane] -= 1
                 leased.append((event, row))
                 states.append("claimed")
             else:
                 states.append(row.state)
-                if row.state == "accepted":
+                if may_go:
                     accepted.left_for_others.add(row.lane)
         await session.execute(
             """
             INSERT INTO notifier.notifications (day, id, event_source, event_id, event_type, event_time, member_id,
                 notice, channel, role, lane, brand, locale, address, address_hash, facts, secrets, supersede_group,
-                expires_at, hand_over_by, state, reason, state_at, accepted_at, lease_token, due_at)
-            SELECT n.*, $23, $23,
-                CASE WHEN n.state = 'claimed' THEN $24::uuid END,
-                CASE n.state WHEN 'claimed' THEN clock_timestamp() + $25::float8 * interval '1 second'
+                expires_at, hand_over_by, state, reason, cancelled_from, not_before, limit_at,
+                state_at, accepted_at, lease_token, due_at)
+            SELECT n.*, $26, $26,
+                CASE WHEN n.state = 'claimed' THEN $27::uuid END,
+                CASE n.state WHEN 'claimed' THEN clock_timestamp() + $28::float8 * interval '1 second'
                              WHEN 'accepted' THEN clock_timestamp() END
             FROM unnest($1::date[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[],
                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[],
                 $15::bytea[], $16::bytea[], $17::bytea[], $18::text[], $19::timestamptz[], $20::timestamptz[],
-                $21::text[], $22::text[])
+                $21::text[], $22::text[], $23::smallint[], $24::timestamptz[], $25::timestamptz[])
                 AS n (day, id, event_source, event_id, event_type, event_time, member_id, notice, channel, role, lane,
                       brand, locale, address, address_hash, facts, secrets, supersede_group, expires_at, hand_over_by,
-                      state, reason)
+                      state, reason, cancelled_from, not_before, limit_at)
             """,
             *columns(
                 [self._notification_row(event, row, state) for (event, row), state in zip(rows, states, strict=True)],
-                22,
+                25,
             ),
             now,
             token,
@@ -108,6 +111,7 @@ class Inserting:
             event.time.date(), row.id, event.source, event.id, event.type, event.time, event.subject, row.notice,
             row.channel, row.role, row.lane, row.brand, row.locale, address, address_hash, facts, secrets,
             row.supersede_group, row.expires_at, row.hand_over_by, state, row.reason,
+            row.cancelled_from, row.not_before, row.limit_at,
         )  # fmt: skip
 
 
@@ -189,4 +193,6 @@ def _leased(event: Event[Data], row: Notification, token: uuid.UUID, now: dateti
         hand_over_by=row.hand_over_by,
         address=row.address or "",
         facts={**row.facts, **row.secrets},
+        complaint=None if row.letter is None else event.subject,
+        limit_at=row.limit_at,
     )

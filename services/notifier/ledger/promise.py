@@ -29,11 +29,14 @@ class Promise:
         self._database = database
 
     async def open_work(self) -> list[OpenWork]:
-        """By lane and state; the age counts from the event's time, which is what the member experiences."""
+        """By lane and state; the age counts from the event's time, which is what the member experiences.
+
+        What a person may not be told yet is not late.
+        """
         rows = await self._database.fetch(
             """
             SELECT lane, state, count(*) AS count,
-                   extract(epoch FROM clock_timestamp() - min(event_time))::float8 AS oldest
+                   extract(epoch FROM clock_timestamp() - min(greatest(event_time, not_before)))::float8 AS oldest
             FROM notifier.notifications WHERE due_at IS NOT NULL GROUP BY lane, state
             """
         )

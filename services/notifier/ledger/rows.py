@@ -35,6 +35,17 @@ class Leased:
     address: str = field(repr=False)
     facts: Mapping[str, Any] = field(repr=False)
     """For the template, secrets included."""
+    complaint: str | None = None
+    """Whose letter it is; None: it is no letter."""
+    limit_at: datetime | None = None
+    """Of what a letter is to meet, exclusive."""
+    again: bool = False
+    """A letter that may have left before: this one says so."""
+
+    @property
+    def to_complainant(self) -> bool:
+        """Of these a complaint has one in hand-over at a time, and one that may have left waits to be reconciled."""
+        return self.complaint is not None and self.role == "complainant"
 
 
 class Sealer:
@@ -71,6 +82,7 @@ class Sealer:
             token=token,
             address=self.vault.decrypt(row["address"], f"{name}/address").decode(),
             facts=facts,
+            complaint=None if row["cancelled_from"] is None else row["member_id"],
         )
 
     def search_hash(self, address: str) -> bytes:
@@ -92,4 +104,5 @@ COLUMNS_AS_THEY_ARE = (
     "accepted_at",
     "expires_at",
     "hand_over_by",
+    "limit_at",
 )

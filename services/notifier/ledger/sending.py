@@ -2,43 +2,27 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from operator import itemgetter
-from typing import Protocol, TypeVar
 
 import structlog
 
 from services.notifier.catalogue import Lane
+from services.notifier.ledger.handing_over import HandingOver, asked, by_day
 from services.notifier.ledger.rows import Leased, Sealer
+from services.notifier.ledger.verdicts import (
+    CANCELLED,
+    CANCELLED_BECAUSE,
+    FORGOTTEN,
+    LATE,
+    LATE_BECAUSE,
+)
+from services.notifier.retry import RECONCILED_AFTER
 from services.runtime.database import Database, Record
 from services.runtime.vault import VaultError
 
 log = structlog.get_logger()
-
-_NEWER = """
-EXISTS (SELECT FROM notifier.supersede_groups g
-        WHERE g.member_id = n.member_id AND g.supersede_group = n.supersede_group
-          AND (g.newest_time, g.newest_id COLLATE "C") > (n.event_time, n.event_id COLLATE "C"))
-"""
-_LATE = "n.hand_over_by <= $4"
-_FORGOTTEN = """
-(n.notice <> 'account-deleted'
- AND EXISTS (SELECT FROM notifier.contacts c
-             WHERE c.member_id = n.member_id AND c.data IS NULL AND c.time >= n.event_time))
-"""
-"""Forgotten while it was accepted or handed over; what was not, the tombstone suppressed itself."""
-
-Handle = tuple[uuid.UUID, uuid.UUID]
-"""Notification and lease token: the same notification may lie in a queue twice, once under a lease that has lapsed."""
-
-
-class _HasDay(Protocol):
-    @property
-    def day(self) -> date: ...
-
-
-Dated = TypeVar("Dated", bound=_HasDay)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,33 +45,34 @@ class AttemptResult:
         return self.row.day
 
 
-class Sending:
+class Sending(HandingOver):
     """Leases: longer than the whole send time-out plus 10 s; measured by PostgreSQL's clock alone."""
 
     def __init__(self, database: Database, sealer: Sealer, lease_seconds: float) -> None:
-        self._database = database
+        super().__init__(database, lease_seconds)
         self._sealer = sealer
-        self._lease_seconds = lease_seconds
 
     async def claim(self, lane: Lane, limit: int, now: datetime) -> list[Leased]:
         """Due rows nobody holds: never leased, to be retried, or left by a process that is gone. Oldest event first."""
         token = uuid.uuid4()
+        ended = f"({LATE} OR {FORGOTTEN} OR {CANCELLED})"
         newest_first = "event_time DESC" if lane == "codes" else "due_at"
         rows = await self._database.fetch(
             f"""
             WITH due AS MATERIALIZED (
                 SELECT day, id FROM notifier.notifications
                 WHERE lane = $1 AND due_at <= clock_timestamp() AND state <> 'handing-over'
+                  AND (not_before IS NULL OR not_before <= $4)
                 ORDER BY {newest_first} LIMIT $2 FOR UPDATE SKIP LOCKED)
             UPDATE notifier.notifications n
-            SET state = CASE WHEN {_LATE} THEN 'expired' WHEN {_FORGOTTEN} THEN 'suppressed' ELSE 'claimed' END,
-                reason = CASE WHEN {_LATE} THEN CASE WHEN n.attempts > 0 THEN 'late-after-attempts' ELSE 'late' END
-                              WHEN {_FORGOTTEN} THEN 'forgotten' END,
+            SET state = CASE WHEN {LATE} THEN 'expired' WHEN {FORGOTTEN} THEN 'suppressed'
+                             WHEN {CANCELLED} THEN 'cancelled' ELSE 'claimed' END,
+                reason = CASE WHEN {LATE} THEN {LATE_BECAUSE} WHEN {FORGOTTEN} THEN 'forgotten'
+                              WHEN {CANCELLED} THEN {CANCELLED_BECAUSE} END,
                 state_at = $4,
-                lease_token = CASE WHEN {_LATE} OR {_FORGOTTEN} THEN NULL ELSE $3::uuid END,
-                secrets = CASE WHEN {_LATE} OR {_FORGOTTEN} THEN NULL ELSE n.secrets END,
-                due_at = CASE WHEN {_LATE} OR {_FORGOTTEN} THEN NULL
-                              ELSE clock_timestamp() + $5::float8 * interval '1 second' END
+                lease_token = CASE WHEN {ended} THEN NULL ELSE $3::uuid END,
+                secrets = CASE WHEN {ended} THEN NULL ELSE n.secrets END,
+                due_at = CASE WHEN {ended} THEN NULL ELSE clock_timestamp() + $5::float8 * interval '1 second' END
             FROM due WHERE n.day = due.day AND n.id = due.id
             RETURNING n.*
             """,  # noqa: S608 (constants of this module)
@@ -99,50 +84,25 @@ class Sending:
         )
         # RETURNING has no order; whoever queues them sends codes from the end.
         rows.sort(key=itemgetter("event_time"))
-        return [row for record in rows if record["state"] == "claimed" and (row := self._open(record, token))]
+        leased = [row for record in rows if record["state"] == "claimed" and (row := self._open(record, token))]
+        return await self._marked(leased)
 
-    async def hand_over(self, rows: Sequence[Leased], now: datetime, *, again: bool = False) -> dict[Handle, int]:
-        """Mark `handing-over` before the first byte; returns the attempt's number of those that may go now.
-
-        One conditional statement a day: whoever lost the lease, was superseded, cancelled, forgotten or has expired is
-        not returned and not sent (`settle` writes down why). The lease starts anew. `again`: the answer to the first
-        asking was lost; what it marked under these tokens is ours, and nothing of it has been sent.
-        """
-        going: dict[Handle, int] = {}
-        for day, some in _by_day(rows):
-            for record in await self._mark(day, some, now, again=again):
-                going[record["id"], record["lease_token"]] = record["attempts"]
-        return going
-
-    async def _mark(self, day: date, rows: Sequence[Leased], now: datetime, *, again: bool) -> list[Record]:
-        """Of one day, so that PostgreSQL opens one partition and not all of them."""
-        return await self._database.fetch(
-            f"""
-            WITH moved AS (
-                UPDATE notifier.notifications n
-                SET state = 'handing-over', state_at = $4, attempts = n.attempts + (n.state = 'claimed')::int,
-                    due_at = clock_timestamp() + $5::float8 * interval '1 second'
-                FROM unnest($2::uuid[], $3::uuid[]) AS asked (id, token)
-                WHERE n.day = $1 AND n.id = asked.id AND n.lease_token = asked.token
-                  AND (n.state = 'claimed' OR ($6 AND n.state = 'handing-over'))
-                  AND (n.hand_over_by IS NULL OR NOT {_LATE})
-                  AND (n.supersede_group IS NULL OR NOT {_NEWER})
-                  AND NOT {_FORGOTTEN}
-                RETURNING n.day, n.id, n.attempts, n.lease_token
-            ), started AS (
-                INSERT INTO notifier.attempts (day, notification_id, attempt, lease_token, started_at)
-                SELECT day, id, attempts, lease_token, clock_timestamp() FROM moved
-                ON CONFLICT DO NOTHING
-            )
-            SELECT id, attempts, lease_token FROM moved
-            """,  # noqa: S608 (constants of this module)
-            day,
-            [row.id for row in rows],
-            [row.token for row in rows],
-            now,
-            self._lease_seconds,
-            again,
+    async def _marked(self, rows: list[Leased]) -> list[Leased]:
+        """Letters to complainants that may have left already say so when they go again."""
+        tried = [row for row in rows if row.to_complainant and row.attempts > 0]
+        if not tried:
+            return rows
+        perhaps = await self._database.fetch(
+            """
+            SELECT DISTINCT a.notification_id FROM unnest($1::date[], $2::uuid[]) AS asked (day, id)
+            JOIN notifier.attempts a ON a.day = asked.day AND a.notification_id = asked.id
+            WHERE a.result IN ('unknown', 'lost-lease')
+            """,
+            [row.day for row in tried],
+            [row.id for row in tried],
         )
+        marked = {record["notification_id"] for record in perhaps}
+        return [replace(row, again=True) if row.id in marked else row for row in rows]
 
     async def record(self, results: Sequence[AttemptResult], now: datetime) -> set[uuid.UUID]:
         """What the attempts came to. Returns those whose state was ours to write.
@@ -152,7 +112,7 @@ class Sending:
         does not go again.
         """
         ours: set[uuid.UUID] = set()
-        for day, some in _by_day(results):
+        for day, some in by_day(results):
             ours |= {record["id"] for record in await self._record(day, some, now)}
         return ours
 
@@ -213,14 +173,15 @@ class Sending:
             FROM unnest($1::date[], $2::uuid[], $3::uuid[]) AS asked (day, id, token)
             WHERE n.day = asked.day AND n.id = asked.id AND n.lease_token = asked.token AND n.state = 'claimed'
             """,
-            *_asked(rows),
+            *asked(rows),
             now,
         )
 
     async def lapse(self, lane: Lane, now: datetime) -> int:
         """A lease that ended in `handing-over`: nobody knows whether it went. It becomes `unknown` and may go again.
 
-        The token stays, so that the sender, should it still live, can tell that it was sent. Returns how many.
+        A letter to a complainant waits to be reconciled first (`retry.reconciling`). The token stays, so that the
+        sender, should it still live, can tell that it was sent. Returns how many.
         """
         count: int = await self._database.fetchval(
             """
@@ -230,7 +191,9 @@ class Sending:
                 LIMIT 500 FOR UPDATE SKIP LOCKED
             ), moved AS (
                 UPDATE notifier.notifications n
-                SET state = 'unknown', reason = 'lost-lease', state_at = $1, due_at = clock_timestamp()
+                SET state = 'unknown', reason = 'lost-lease', state_at = $1,
+                    due_at = clock_timestamp() + CASE WHEN n.role = 'complainant' THEN
+                        greatest(interval '0', least($3::interval, (n.limit_at - $1) / 2)) ELSE interval '0' END
                 FROM lapsed WHERE n.day = lapsed.day AND n.id = lapsed.id
                 RETURNING n.day, n.id, n.attempts
             ), attempted AS (
@@ -242,25 +205,9 @@ class Sending:
             """,
             now,
             lane,
+            RECONCILED_AFTER,
         )
         return count
-
-    async def settle(self, rows: Sequence[Leased], now: datetime) -> None:
-        """Write down why these were not handed over. A lost lease needs no writing: the row is somebody else's."""
-        await self._database.execute(
-            f"""
-            UPDATE notifier.notifications n
-            SET state = CASE WHEN {_LATE} THEN 'expired' WHEN {_FORGOTTEN} THEN 'suppressed' ELSE 'superseded' END,
-                reason = CASE WHEN {_LATE} THEN CASE WHEN n.attempts > 0 THEN 'late-after-attempts' ELSE 'late' END
-                              WHEN {_FORGOTTEN} THEN 'forgotten' ELSE 'newer' END,
-                state_at = $4, secrets = NULL, due_at = NULL, lease_token = NULL
-            FROM unnest($1::date[], $2::uuid[], $3::uuid[]) AS asked (day, id, token)
-            WHERE n.day = asked.day AND n.id = asked.id AND n.lease_token = asked.token AND n.state = 'claimed'
-              AND ({_LATE} OR {_NEWER} OR {_FORGOTTEN})
-            """,  # noqa: S608 (constants of this module)
-            *_asked(rows),
-            now,
-        )
 
     def _open(self, record: Record, token: uuid.UUID) -> Leased | None:
         try:
@@ -269,20 +216,6 @@ class Sending:
             # This row alone fails, loudly; it stays leased and comes back until its key does.
             log.error("notification_unreadable", notification=str(record["id"]), why=str(error))
             return None
-
-
-def _by_day(rows: Sequence[Dated]) -> list[tuple[date, list[Dated]]]:
-    """Usually one day, two around midnight."""
-    days: dict[date, list[Dated]] = {}
-    for row in rows:
-        days.setdefault(row.day, []).append(row)
-    return list(days.items())
-
-
-def _asked(rows: Sequence[Leased]) -> tuple[list[object], list[object], list[object]]:
-    """Sorted, so that two statements lock the same rows in the same order."""
-    rows = sorted(rows, key=lambda row: row.id)
-    return [row.day for row in rows], [row.id for row in rows], [row.token for row in rows]
 
 
 def _result_columns(results: Sequence[AttemptResult]) -> list[list[object]]:

@@ -121,7 +121,7 @@ class Stories:
         return Story(
             event=event,
             notifications=notifications,
-            contact=await self.contact(event.member_id),
+            contact=await self.contact_of(event),
             in_outbox=await self._in_outbox(event.member_id, notifications),
             newest=await self._newest(event.member_id),
             interventions=await self.interventions([event.origin, *(str(row.id) for row in notifications)]),
@@ -148,7 +148,11 @@ class Stories:
         )
         return [InterventionRow(**row) for row in rows]
 
-    async def contact(self, member_id: str) -> ContactRow | None:
+    async def contact_of(self, about: EventRow | NotificationRow) -> ContactRow | None:
+        """None also for what is a complaint's: whatever contact has that name, it is not its."""
+        member_id = about.member_id
+        if about.of_complaint:
+            return None
         row = await self._database.fetchrow(
             "SELECT version, time, stored_at, data FROM notifier.contacts WHERE member_id = $1", member_id
         )

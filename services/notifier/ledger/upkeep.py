@@ -58,8 +58,13 @@ class Upkeep:
         return int(status.rsplit(maxsplit=1)[-1])
 
     async def forget_old_groups(self, now: datetime) -> None:
-        """What was newest before the horizon has nothing older left to supersede."""
-        await self._database.execute("DELETE FROM notifier.supersede_groups WHERE newest_time < $1", now - HORIZON)
+        """What was newest before the horizon has nothing older left to supersede, outrank or cancel."""
+        for table, age in (
+            ("supersede_groups", "newest_time"),
+            ("letter_ranks", "newest_time"),
+            ("cancelled_letters", "time"),
+        ):
+            await self._database.execute(f"DELETE FROM notifier.{table} WHERE {age} < $1", now - HORIZON)  # noqa: S608
 
     async def drop_old_partitions(self, now: datetime) -> list[str]:
         """Beyond the horizon, without an open row or a waiting event. One process at a time; returns what went.
