@@ -107,4 +107,4 @@ class Enclosures:
 def _file_name(facts: Mapping[str, object]) -> str:
     """The letter and its reference, of characters that every system takes in a file's name."""
     name = f"{facts['letter']}-{facts['reference'] or facts['complaint']}"
-    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:80]
+    return re.sub(r"[^A-Za-z0-9]+", "-", name)[:46].strip("-")

@@ -109,7 +109,7 @@ _LOOKALIKES = str.maketrans(
     | dict.fromkeys("\uff20\ufe6b", "@")
     | dict.fromkeys("\uff1a\ufe55", ":")
 )
-_BLANK_LINES = re.compile(r"(?:\r\n|[\r\n])[^\S\r\n]*(?:\r\n|[\r\n])")
+_BLANK_LINES = re.compile(r"\n[^\S\n]*\n")
 _SCHEME = re.compile(r"(\w):(?=\S)")
 _AT = re.compile(r" ?@ ?")
 _DOMAIN_DOT = re.compile(r"(?<=\S)\.(?=[^\s\d.])")
@@ -146,6 +146,7 @@ def verbatim_paragraphs(text: str) -> list[str]:
 
 
 def _paragraphs(text: str, show: Callable[[str], str]) -> list[str]:
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     return [line for part in _BLANK_LINES.split(text) if (line := show(part))]
 
 
