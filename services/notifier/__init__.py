@@ -6,7 +6,7 @@ plan          event + contact + now → notifications, or why there are none (ca
 ledger/       events, notifications, attempts, contacts: the only SQL
 lanes         codes > security > letters > general: a queue, workers and a claimer for each
 deliver       a chunk: compose → hand over → send → record; retry decides what a failure means
-compose       template + facts → subject, HTML, text, SMS; mime makes bytes of them
+compose       template + facts → subject, HTML, text, SMS, files (enclosures); mime makes bytes of them
 channels/     SMTP and Twilio: `Sent`, or a `ChannelError` that says what it means for us
 housekeeping  ends what waited in vain, keeps partitions, watches the clock, measures the promise
 

@@ -71,6 +71,8 @@ class Help(_Part):
     """Where a member finds a person, and what to do when a mail does not arrive."""
 
     phone: Line | None = None
+    around_the_clock: bool = False
+    """Whether somebody answers at any hour of any day."""
     forms: frozenset[Literal["support", "log-in-assistance"]] = frozenset()
     """Forms the brand has on its website."""
     missing_mail_minutes: int | None = Field(default=None, ge=1, le=120)

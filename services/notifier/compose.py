@@ -1,33 +1,39 @@
-"""Template and facts → subject, HTML, text, SMS.
+"""Template and facts → subject, HTML, text, SMS, and the files that go with them.
 
 Everything that does not depend on the member happens once, in `Composer.load`: Markdown, layout, in-lined styles, the
 brand's facts (folded into the template as constants) and the compilation. A mail is then three string joins.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, StrictUndefined, Template, TemplateError, meta, nodes
 
+from schemas.complaints import Letter
 from schemas.topics import DATA_OF_TYPE
 from services.notifier import formats
 from services.notifier.brands import BRANDS, Brand, load_brands
+from services.notifier.enclosures import VERSION, Enclosures, Place, Procedure
 from services.notifier.facts import CONTACT_FACTS, fact_names
-from services.notifier.folding import LOCALISED, Folding, constant_lines
+from services.notifier.folding import LOCALISED, SPOKEN, Folding, constant_lines
 from services.notifier.layout import framed
+from services.notifier.letters import NOTICE_OF_LETTER, TO_POST, letter_fact_names
 from services.notifier.markup import TEXT_RULE, MarkupError, Tags, render
-from services.notifier.mime import Email, encoded_lines
+from services.notifier.mime import Attachment, Email, encoded_lines
 from services.notifier.sms_text import not_gsm7
-from services.notifier.sources import TEMPLATES, Source, SourceError, read_source
+from services.notifier.sources import TEMPLATES, ProcedureSource, Source, SourceError, read_procedure, read_source
 
 Key: TypeAlias = tuple[str, str, str]
 """Notice, brand, locale."""
 
 ROLE = "role"
 """Whose copy it is (`old`, `new` …): the one fact that the plan adds to those of the event."""
+ENCLOSES = "encloses_procedure"
+"""The fact by which a mail takes the complaints procedure along."""
 
 
 class TemplatesError(ValueError):
@@ -53,14 +59,17 @@ class _Compiled:
     html: Template
     text: Template
     sms: Template | None
+    body: Template
+    """The HTML without its frame: what a letter on paper is set from."""
     constant: Mapping[str, bytes]
 
 
 class Composer:
     """Renders what it has loaded. Safe to share between tasks and threads."""
 
-    def __init__(self, compiled: Mapping[Key, _Compiled]) -> None:
+    def __init__(self, compiled: Mapping[Key, _Compiled], enclosures: Enclosures) -> None:
         self._compiled = compiled
+        self._enclosures = enclosures
 
     @classmethod
     def load(
@@ -73,11 +82,13 @@ class Composer:
     ) -> "Composer":
         """Compile every (notice, brand, locale) wanted, or raise one `TemplatesError` with all that is wrong.
 
-        `known` gives the names a notice's templates may use, `facts.fact_names` of its event's data; a notice it does
-        not have may use any name of any event. Reads the brands too if none are given (`BrandError`).
+        `known` gives the names a notice's templates may use, `letters.letter_fact_names` of its event's data; a notice
+        it does not have may use any name of any event. Where they enclose the complaints procedure, that is loaded
+        too. Reads the brands if none are given (`BrandError`).
         """
         brands = load_brands(BRANDS) if brands is None else brands
         compiled: dict[Key, _Compiled] = {}
+        procedures: dict[Place, Procedure] = {}
         problems: dict[str, None] = {}
         for key in wanted:
             notice, brand_id, locale = key
@@ -88,19 +99,24 @@ class Composer:
             elif locale not in brand.languages:
                 problems[f"{notice}: {brand_id} does not speak {locale}"] = None
             else:
-                try:
+                with _told(problems, f"{notice}/{locale}.md"):
                     source = read_source(templates, notice, locale)
                     compiled[key] = _Compiler(brand, locale, names | {ROLE}).compile(source)
-                except SourceError as error:
-                    problems[str(error)] = None
-                except (MarkupError, TemplateError, TemplatesError) as error:
-                    problems |= dict.fromkeys(f"{notice}/{locale}.md: {line}" for line in str(error).splitlines())
+                if ENCLOSES in names and (brand_id, locale) not in procedures:
+                    with _told(problems, f"_procedure/{locale}.md"):
+                        procedure = read_procedure(templates, locale)
+                        procedures[brand_id, locale] = _Compiler(brand, locale, names | {VERSION}).compile_procedure(
+                            procedure
+                        )
         if problems:
             raise TemplatesError(problems)
-        return cls(compiled)
+        return cls(compiled, Enclosures(brands, procedures))
 
     def email(self, notice: str, brand: str, locale: str, facts: Mapping[str, object]) -> Email:
-        """Raises `ComposeError` if the key was not loaded or a fact that the text needs is missing or None."""
+        """With the files that it announces: the procedure enclosed, the letter to post.
+
+        Raises `ComposeError` if the key was not loaded or a fact that the text needs is missing or None.
+        """
         key = (notice, brand, locale)
         template = self._of(key)
         try:
@@ -109,9 +125,21 @@ class Composer:
                 html=template.html.render(facts),
                 text=template.text.render(facts).strip("\n") + "\n",
                 constant=template.constant,
+                attachments=tuple(self._attachments(key, facts)),
             )
         except (TemplateError, TypeError, ValueError, KeyError) as error:
             raise ComposeError(key, _reason(error)) from None
+
+    def _attachments(self, key: Key, facts: Mapping[str, object]) -> Iterator[Attachment]:
+        """A letter to post is in its reader's language, whatever its handler's is; and so is what goes with it."""
+        notice, brand, locale = key
+        if notice == TO_POST:
+            locale = str(facts["letter_locale"])
+            letter = self._of((NOTICE_OF_LETTER[cast("Letter", facts["letter"])], brand, locale))
+            title = " ".join(letter.subject.render(facts).split())
+            yield self._enclosures.letter((brand, locale), facts, title, letter.body.render(facts))
+        if facts.get(ENCLOSES):
+            yield self._enclosures.procedure((brand, locale), facts)
 
     def sms(self, notice: str, brand: str, locale: str, facts: Mapping[str, object]) -> str:
         """Raises `ComposeError` as `email` does, and where the notice has no SMS."""
@@ -132,7 +160,7 @@ class Composer:
 
 
 def _any_name() -> frozenset[str]:
-    return CONTACT_FACTS.union(*(fact_names(model) for model in DATA_OF_TYPE.values()))
+    return CONTACT_FACTS.union(*(fact_names(model) | letter_fact_names(model) for model in DATA_OF_TYPE.values()))
 
 
 def _reason(error: Exception) -> str:
@@ -141,6 +169,17 @@ def _reason(error: Exception) -> str:
 
 
 # --- at load ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _told(problems: dict[str, None], label: str) -> Iterator[None]:
+    """What is wrong with a file becomes lines of `problems` that name it."""
+    try:
+        yield
+    except SourceError as error:
+        problems[str(error)] = None
+    except (MarkupError, TemplateError, TemplatesError) as error:
+        problems |= dict.fromkeys(f"{label}: {line}" for line in str(error).splitlines())
 
 
 def _refuse_none(value: Any) -> Any:
@@ -157,7 +196,7 @@ def _environment() -> Environment:
         cache_size=0,
     )
     environment.globals.clear()
-    environment.filters |= {name: getattr(formats, name) for name in LOCALISED}
+    environment.filters |= {name: getattr(formats, name) for name in LOCALISED | SPOKEN}
     return environment
 
 
@@ -177,10 +216,7 @@ class _Compiler:
         tags = Tags()
         mail = render(source.mail, self._locale, tags)
         footer = render(source.footer, self._locale, tags)
-        for link in (*mail.links, *footer.links):
-            address = urlsplit(link)
-            if address.scheme != "https" or address.hostname not in self._brand.links.domains:
-                self._problems.append("a link leads to a host that is not the brand's, or not by https")
+        self._check_links((*mail.links, *footer.links))
         document = framed(
             self._brand,
             self._locale,
@@ -193,6 +229,7 @@ class _Compiler:
             "subject": self._tree(source.subject, "mail.subject"),
             "html": self._tree(tags.show_html(document), "mail.html"),
             "text": self._tree(f"{mail.text}{TEXT_RULE}{footer.text}", "mail.text"),
+            "body": self._tree(tags.show_html(mail.html), "body.html"),
         }
         lines = {line for part in ("html", "text") for line in constant_lines(trees[part])}
         if source.sms is not None:
@@ -201,10 +238,34 @@ class _Compiler:
                 self._problems.append(f"section sms: not in GSM-7: {' '.join(foreign)}")
         if self._problems:
             raise TemplatesError(dict.fromkeys(self._problems))
-        parts = {part: _template(tree, f"mail.{part}") for part, tree in trees.items()}
+        parts = {
+            part: _template(tree, "body.html" if part == "body" else f"mail.{part}") for part, tree in trees.items()
+        }
         return _Compiled(
-            parts["subject"], parts["html"], parts["text"], parts.get("sms"), constant=encoded_lines(lines)
+            parts["subject"],
+            parts["html"],
+            parts["text"],
+            parts.get("sms"),
+            parts["body"],
+            constant=encoded_lines(lines),
         )
+
+    def compile_procedure(self, source: ProcedureSource) -> Procedure:
+        """Raises as `compile` does."""
+        tags = Tags()
+        body = render(source.body, self._locale, tags)
+        self._check_links(body.links)
+        trees = self._tree(source.title, "title"), self._tree(tags.show_html(body.html), "body.html")
+        if self._problems:
+            raise TemplatesError(dict.fromkeys(self._problems))
+        title, html = (_template(tree, name) for tree, name in zip(trees, ("title", "body.html"), strict=True))
+        return Procedure(title, html, source.file, source.version)
+
+    def _check_links(self, links: Iterable[str]) -> None:
+        for link in links:
+            address = urlsplit(link)
+            if address.scheme != "https" or address.hostname not in self._brand.links.domains:
+                self._problems.append("a link leads to a host that is not the brand's, or not by https")
 
     def _tree(self, source: str, name: str) -> nodes.Template:
         tree = _ENVIRONMENT.parse(source)

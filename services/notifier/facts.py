@@ -109,6 +109,7 @@ _LOOKALIKES = str.maketrans(
     | dict.fromkeys("\uff20\ufe6b", "@")
     | dict.fromkeys("\uff1a\ufe55", ":")
 )
+_BLANK_LINES = re.compile(r"\n[^\S\n]*\n")
 _SCHEME = re.compile(r"(\w):(?=\S)")
 _AT = re.compile(r" ?@ ?")
 _DOMAIN_DOT = re.compile(r"(?<=\S)\.(?=[^\s\d.])")
@@ -121,12 +122,32 @@ def clean(text: str) -> str:
     Control and bidi characters go, white space collapses, and a domain, URL or address is broken up by spaces:
     `see https://a.example/x` becomes `see https: //a. example/x`. Cleaning twice changes nothing more.
     """
-    if not _PLAIN.fullmatch(text):
-        text = _break_links(_printable(unicodedata.normalize("NFC", text)))
-    text = " ".join(text.split())
+    text = clean_line(text)
     if len(text) > DISPLAY_LIMIT:
         text = text[: DISPLAY_LIMIT - 1].rstrip() + "…"
     return text
+
+
+def clean_line(text: str) -> str:
+    """As `clean`, of any length: for text that a person has approved."""
+    if not _PLAIN.fullmatch(text):
+        text = _break_links(_printable(unicodedata.normalize("NFC", text)))
+    return " ".join(text.split())
+
+
+def clean_paragraphs(text: str) -> list[str]:
+    """As `clean_line`, one for each paragraph; a blank line parts them."""
+    return _paragraphs(text, clean_line)
+
+
+def verbatim_paragraphs(text: str) -> list[str]:
+    """Wording that is not ours to change, its addresses included: without control and bidi characters only."""
+    return _paragraphs(text, lambda part: " ".join(_printable(part).split()))
+
+
+def _paragraphs(text: str, show: Callable[[str], str]) -> list[str]:
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return [line for part in _BLANK_LINES.split(text) if (line := show(part))]
 
 
 def _printable(text: str) -> str:

@@ -16,6 +16,8 @@ from services.notifier.brands import Brand
 
 LOCALISED = frozenset({"when", "clock"})
 """Filters that get the reader's language and zone besides their value."""
+SPOKEN = frozenset({"day", "span"})
+"""Filters that get the reader's language alone."""
 
 N = TypeVar("N", nodes.Template, nodes.If, nodes.For)
 
@@ -64,8 +66,9 @@ class Folding(NodeTransformer):
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
-        if node.name in LOCALISED:
-            node.args = [nodes.Const(self._locale), nodes.Name("time_zone", "load")]
+        if node.name in LOCALISED | SPOKEN:
+            zone = [nodes.Name("time_zone", "load")] if node.name in LOCALISED else []
+            node.args = [nodes.Const(self._locale), *zone]
         return node
 
     def _folded(self, node: N) -> N:

@@ -1,4 +1,4 @@
-"""Times in words, in the reader's zone and language. Pure.
+"""Times, days and lengths of time in words, in the reader's zone and language. Pure.
 
 Babel's own formatters cost some 100 µs a time. A date, a minute of the day and a zone's name each take few values,
 so each is formatted by Babel once and remembered.
@@ -20,6 +20,23 @@ _DATE_AND_TIME = {
     "de": "{day} um {clock}",
 }
 
+DATE = {"en": "Date", "fr": "Date", "nl": "Datum", "de": "Datum"}
+"""Beside the line on which a letter's date is written."""
+_NUMBERS = {
+    "en": ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    "fr": ("deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix", "onze", "douze"),
+    "nl": ("twee", "drie", "vier", "vijf", "zes", "zeven", "acht", "negen", "tien", "elf", "twaalf"),
+    "de": ("zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "elf", "zwölf"),
+}
+"""From 2 to 12; larger numbers are digits, and one is part of its unit's words."""
+_UNITS = {
+    "en": {"D": ("one business day", "business days"), "W": ("one week", "weeks"), "M": ("one month", "months")},
+    "fr": {"D": ("un jour ouvrable", "jours ouvrables"), "W": ("une semaine", "semaines"), "M": ("un mois", "mois")},
+    "nl": {"D": ("één werkdag", "werkdagen"), "W": ("één week", "weken"), "M": ("één maand", "maanden")},
+    # The dative: German says nach, von, seit and innerhalb von.
+    "de": {"D": ("einem Arbeitstag", "Arbeitstagen"), "W": ("einer Woche", "Wochen"), "M": ("einem Monat", "Monaten")},
+}
+
 
 def when(value: str, locale: str, zone: str) -> str:
     """`2026-11-22T12:46:00Z` → `Sunday, 22 November 2026 at 13:46 (Central European Standard Time)`.
@@ -33,6 +50,23 @@ def when(value: str, locale: str, zone: str) -> str:
 def clock(value: str, locale: str, zone: str) -> str:
     """The time of day alone: `13:46 (Central European Standard Time)`."""
     return _clock(_local(value, zone), locale)
+
+
+def day(value: str, locale: str) -> str:
+    """A calendar day without zone: `2026-12-08` → `Tuesday, 8 December 2026`."""
+    return _day(date.fromisoformat(value), locale)
+
+
+def span(value: str, locale: str) -> str:
+    """`P8W` → `eight weeks`, `P3M` → `three months`, `P5D` → `five business days`: as data for letters counts them.
+
+    German has it in the dative.
+    """
+    number, (one, many) = int(value[1:-1]), _UNITS[locale][value[-1]]
+    if number == 1:
+        return one
+    words = _NUMBERS[locale]
+    return f"{words[number - 2] if number < len(words) + 2 else number} {many}"
 
 
 def _local(value: str, zone: str) -> datetime:
@@ -58,7 +92,8 @@ def _zone(name: str) -> tzinfo:
 
 @lru_cache(maxsize=1024)
 def _day(day: date, locale: str) -> str:
-    return format_date(day, "full", locale=_REGIONAL.get(locale, locale))
+    words = format_date(day, "full", locale=_REGIONAL.get(locale, locale))
+    return words.replace(" 1 ", " 1er ", 1) if locale == "fr" else words  # the one ordinal that French dates have
 
 
 @lru_cache(maxsize=8 * 24 * 60)

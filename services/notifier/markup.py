@@ -121,7 +121,8 @@ class _Parts:
                 return self._paragraph_html(node)
             case "bullet_list" if self._is_facts(node):
                 rows = "".join(self._fact_html(item) for item in node.children)
-                return _spaced_out(f'<table class="facts" {_BARE}>\n{rows}</table>')
+                # The parser would put a `tbody` of its own before the first row, within the condition of that row.
+                return _spaced_out(f'<table class="facts" {_BARE}>\n<tbody>{rows}</tbody></table>')
             case "bullet_list" | "ordered_list":
                 items = "".join(f"<li>{self._item(item, self._html)}</li>\n" for item in node.children)
                 return f"<{node.tag}>\n{items}</{node.tag}>\n"

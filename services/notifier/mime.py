@@ -2,12 +2,13 @@
 
 Our own assembly, because the standard library's takes milliseconds a mail, ten times everything else together; the
 tests hold every message against the standard library's parser. What we write is a fixed shape: multipart/alternative of
-text and HTML, both quoted-printable, so every line is short, ASCII, and ends in CRLF.
+text and HTML, both quoted-printable, within a multipart/mixed where files go with it, which are base64; so every line
+is short, ASCII, and ends in CRLF.
 """
 
 import hashlib
 import re
-from base64 import b64encode
+from base64 import b64encode, encodebytes
 from binascii import b2a_qp
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,25
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,128}@[A-Za-z0-9.-]{1,255}>")
 _DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}")
 _LANGUAGE = re.compile(r"[a-z]{2}(-[A-Z]{2})?")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
+_MEDIA_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9][a-z0-9.+-]{0,40}")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=^_`{|}~-]+( [A-Za-z0-9!#$%&'*+/=^_`{|}~-]+)*")
 _PLAIN = re.compile(r"[\x21-\x7e]+( [\x21-\x7e]+)*")
 _SHORT = 66
@@ -35,6 +38,15 @@ class HeaderError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a mail. Its name is ASCII, which every reader shows alike: `[A-Za-z0-9._-]`, at most 50."""
+
+    filename: str
+    content: bytes = field(repr=False)
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Email:
     """What a reader sees. `subject` is one line; `html` and `text` are Unicode with any line ends."""
 
@@ -44,6 +56,7 @@ class Email:
     constant: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
     """Lines that every mail of this template has, encoded when it was loaded (`encoded_lines`): encoding is what
     assembling costs. Never filled from mails: their lines hold codes and names."""
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +91,8 @@ def assemble(
         raise HeaderError("Message-ID")
     if not _DATE.fullmatch(date):
         raise HeaderError("Date")
-    # `=_` cannot appear in quoted-printable text, so neither part can hold the boundary.
-    boundary = f"=_{hashlib.sha256(message_id.encode()).hexdigest()[:32]}"
+    # `=_` cannot appear in quoted-printable text nor in base64, so no part can hold a boundary.
+    digest = hashlib.sha256(message_id.encode()).hexdigest()
     head = (
         f"From: {sender.header}\r\n"
         f"To: {_address(recipient, 'To')}\r\n"
@@ -90,19 +103,44 @@ def assemble(
         "Auto-Submitted: auto-generated\r\n"
         "X-Auto-Response-Suppress: All\r\n"
         "MIME-Version: 1.0\r\n"
-        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
-        f"\r\n{_part_head(boundary, 'plain')}"
     )
+    parts = _alternative(email, f"=_{digest[:32]}")
+    if email.attachments:
+        parts = _mixed(parts, email.attachments, f"=_{digest[32:]}")
+    return b"".join((head.encode("ascii"), *parts))
+
+
+def _alternative(email: Email, boundary: str) -> tuple[bytes, ...]:
+    head = f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n{_part_head(boundary, "plain")}'
     middle = f"\r\n{_part_head(boundary, 'html')}"
-    return b"".join(
-        (
-            head.encode("ascii"),
-            _quoted_printable(email.text, email.constant),
-            middle.encode("ascii"),
-            _quoted_printable(email.html, email.constant),
-            f"\r\n--{boundary}--\r\n".encode("ascii"),
-        )
+    return (
+        head.encode("ascii"),
+        _quoted_printable(email.text, email.constant),
+        middle.encode("ascii"),
+        _quoted_printable(email.html, email.constant),
+        f"\r\n--{boundary}--\r\n".encode("ascii"),
     )
+
+
+def _mixed(body: Iterable[bytes], attachments: Iterable[Attachment], boundary: str) -> tuple[bytes, ...]:
+    head = f'Content-Type: multipart/mixed;\r\n boundary="{boundary}"\r\n\r\n--{boundary}\r\n'
+    files = (part for attachment in attachments for part in _file(attachment, boundary))
+    return (head.encode("ascii"), *body, *files, f"--{boundary}--\r\n".encode("ascii"))
+
+
+def _file(attachment: Attachment, boundary: str) -> tuple[bytes, bytes]:
+    if not _FILE.fullmatch(attachment.filename):
+        raise HeaderError("Content-Disposition")
+    if not _MEDIA_TYPE.fullmatch(attachment.media_type) or attachment.media_type.startswith(("multipart/", "message/")):
+        raise HeaderError("Content-Type")
+    head = (
+        f"--{boundary}\r\n"
+        f"Content-Type: {attachment.media_type}\r\n"
+        "Content-Transfer-Encoding: base64\r\n"
+        f'Content-Disposition: attachment;\r\n filename="{attachment.filename}"\r\n'
+        "\r\n"
+    )
+    return head.encode("ascii"), encodebytes(attachment.content).replace(b"\n", b"\r\n")
 
 
 def _part_head(boundary: str, subtype: str) -> str:

@@ -11,12 +11,15 @@ from typing import Any
 
 from schemas.envelope import Headers
 from schemas.topics import DATA_OF_TYPE
+from services.notifier.letters import letter_fact_names
 
 MAX_DEPTH = 8
 MAX_ITEMS = 20
 _ATTRIBUTES = frozenset({"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"})
-_NAMES = _ATTRIBUTES | {name for data in DATA_OF_TYPE.values() for name in data.model_fields} | {"role", "has_card"}
-"""A key from outside may itself be an address: only names of the contract are shown."""
+_NAMES = _ATTRIBUTES | {"role", "has_card"}.union(
+    *(data.model_fields for data in DATA_OF_TYPE.values()), *(letter_fact_names(data) for data in DATA_OF_TYPE.values())
+)
+"""A key from outside may itself be an address: only names of the contract and of facts are shown."""
 _OPAQUE = re.compile(r"(?!\+?[0-9]{4,}$)(?!https?:)[A-Za-z0-9][A-Za-z0-9._~:/-]{0,254}")
 _WORD = re.compile(r"[a-z]{1,30}(-[a-z]{1,30}){0,5}(-[0-9])?")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]{5,18}([Zz]|[+-][0-9]{2}:[0-9]{2})?")

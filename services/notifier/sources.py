@@ -7,12 +7,14 @@ notices say. A file is sections:
     === sms ===             text, GSM-7 characters only
 
 In a mail a line `{% include "greeting" %}` stands for the shared section of that name. The shared file also holds
-`footer`, which every mail gets.
+`footer`, which every mail gets. The complaints procedure is `_procedure/<locale>.md`, with sections of its own:
+`title`, `file` (its name when attached), `version` (the day of its wording) and `body`.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -21,6 +23,7 @@ _SECTION = re.compile(r"^=== ([a-z][a-z-]*) ===$", re.MULTILINE)
 _INCLUDE = re.compile(r'^\{% include "([a-z-]+)" %\}$', re.MULTILINE)
 _REQUIRED = frozenset({"subject", "preheader", "mail"})
 _KNOWN = _REQUIRED | {"sms"}
+_PROCEDURE = frozenset({"title", "file", "version", "body"})
 
 
 class SourceError(ValueError):
@@ -38,6 +41,16 @@ class Source:
     sms: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ProcedureSource:
+    """The complaints procedure in one language, includes resolved."""
+
+    title: str
+    file: str
+    version: date
+    body: str
+
+
 def read_source(folder: Path, notice: str, locale: str) -> Source:
     """Raises `SourceError`."""
     label = f"{notice}/{locale}.md"
@@ -46,10 +59,7 @@ def read_source(folder: Path, notice: str, locale: str) -> Source:
         raise SourceError(f"{label}: section {', '.join(sorted(missing))} is missing")
     if unknown := sections.keys() - _KNOWN:
         raise SourceError(f"{label}: section {', '.join(sorted(unknown))} is unknown")
-    shared_label = f"_shared/{locale}.md"
-    shared = _sections(folder / "_shared" / f"{locale}.md", shared_label)
-    if "footer" not in shared:
-        raise SourceError(f"{shared_label}: section footer is missing")
+    shared = _shared(folder, locale)
     return Source(
         subject=_one_line(sections["subject"], label),
         preheader=_one_line(sections["preheader"], label),
@@ -57,6 +67,32 @@ def read_source(folder: Path, notice: str, locale: str) -> Source:
         footer=shared["footer"],
         sms=sections.get("sms"),
     )
+
+
+def read_procedure(folder: Path, locale: str) -> ProcedureSource:
+    """Raises `SourceError`."""
+    label = f"_procedure/{locale}.md"
+    sections = _sections(folder / "_procedure" / f"{locale}.md", label)
+    if wrong := _PROCEDURE ^ sections.keys():
+        raise SourceError(f"{label}: section {', '.join(sorted(wrong))} is missing or unknown")
+    try:
+        version = date.fromisoformat(sections["version"])
+    except ValueError:
+        raise SourceError(f"{label}: section version is a day such as 2026-11-22") from None
+    return ProcedureSource(
+        title=_one_line(sections["title"], label),
+        file=_one_line(sections["file"], label),
+        version=version,
+        body=_included(sections["body"], _shared(folder, locale), label),
+    )
+
+
+def _shared(folder: Path, locale: str) -> dict[str, str]:
+    label = f"_shared/{locale}.md"
+    shared = _sections(folder / "_shared" / f"{locale}.md", label)
+    if "footer" not in shared:
+        raise SourceError(f"{label}: section footer is missing")
+    return shared
 
 
 def _sections(path: Path, label: str) -> dict[str, str]:

@@ -10,8 +10,8 @@ from schemas.topics import DATA_OF_TYPE
 from services.notifier.brands import Brand, BrandError, load_brands
 from services.notifier.catalogue import CATALOGUE
 from services.notifier.compose import Composer, TemplatesError
-from services.notifier.facts import fact_names
 from services.notifier.ledger.upkeep import DEAD_LETTERS_LIVE, HORIZON
+from services.notifier.letters import letter_fact_names
 from services.notifier.settings import NotifierSettings
 from services.runtime.settings import SettingsError
 from services.runtime.topics import retentions
@@ -74,7 +74,7 @@ def _composer(brands: Mapping[str, Brand]) -> Composer:
         if brand.id in notice.brands
         for language in brand.languages
     ]
-    known = {notice.name: fact_names(DATA_OF_TYPE[notice.on]) for notice in CATALOGUE}
+    known = {notice.name: letter_fact_names(DATA_OF_TYPE[notice.on]) for notice in CATALOGUE}
     try:
         return Composer.load(wanted, known=known, brands=brands)
     except TemplatesError as error:

@@ -36,7 +36,7 @@ def test_a_fact_on_which_sources_disagree_is_a_doubt_to_show() -> None:
         ("sample = true", 'sample = true\nlogo = "x"', "acme/brand.toml: logo: Extra inputs are not permitted"),
         ("[help]", '[help]\nfax = "1"', "acme/brand.toml: help.fax: Extra inputs are not permitted"),
         ('page = "#f3f0f5"', 'page = "white"', "acme/brand.toml: colours.light.page: String should match pattern"),
-        ('default_language = "en"', 'default_language = "nl"', "default_language is one of languages"),
+        ('default_language = "en"', 'default_language = "it"', "default_language is one of languages"),
         ('portal_host = "www.', 'portal_host = "my.', "acme/brand.toml: links: portal_host is one of domains"),
         ('alternative = "cigna.com"\n', "", "an alternative comes with a note"),
         ("[links]", "[links", "acme/brand.toml: not TOML"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.notifier.formats import clock, when
+from services.notifier.formats import clock, day, span, when
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,32 @@ def test_an_unknown_zone_is_utc_and_says_so(zone: str) -> None:
 def test_a_time_without_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="without zone"):
         clock("2026-11-22T12:46:00", "en", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("value", "locale", "text"),
+    [
+        ("2026-12-08", "en", "Tuesday, 8 December 2026"),
+        ("2026-12-01", "fr", "mardi 1er décembre 2026"),
+        ("2026-12-11", "fr", "vendredi 11 décembre 2026"),
+        ("2026-12-01", "nl", "dinsdag 1 december 2026"),
+        ("2026-12-01", "de", "Dienstag, 1. Dezember 2026"),
+    ],
+)
+def test_a_day_is_told_without_a_zone(value: str, locale: str, text: str) -> None:
+    assert day(value, locale) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("P1D", ("one business day", "un jour ouvrable", "één werkdag", "einem Arbeitstag")),
+        ("P3D", ("three business days", "trois jours ouvrables", "drie werkdagen", "drei Arbeitstagen")),
+        ("P8W", ("eight weeks", "huit semaines", "acht weken", "acht Wochen")),
+        ("P6M", ("six months", "six mois", "zes maanden", "sechs Monaten")),
+        ("P12M", ("twelve months", "douze mois", "twaalf maanden", "zwölf Monaten")),
+        ("P35D", ("35 business days", "35 jours ouvrables", "35 werkdagen", "35 Arbeitstagen")),
+    ],
+)
+def test_a_length_of_time_is_told_in_words(value: str, words: tuple[str, ...]) -> None:
+    assert tuple(span(value, locale) for locale in ("en", "fr", "nl", "de")) == words

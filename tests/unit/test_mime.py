@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notifier.mime import Email, HeaderError, assemble, encoded_lines, mailbox
+from services.notifier.mime import Attachment, Email, HeaderError, assemble, encoded_lines, mailbox
 
 MAIL = Email("Subject", "<p>html</p>\n", "text\n")
 SENDER = mailbox("Cigna Healthcare", "no-reply@example.com")
@@ -80,6 +80,56 @@ def test_every_line_is_short_ascii_and_ends_in_crlf(subject: str, html: str, tex
 def test_lines_encoded_ahead_change_nothing(html: str, text: str) -> None:
     constant = encoded_lines([*lines_of(html), *lines_of(text)])
     assert assembled(Email("s", html, text, constant)) == assembled(Email("s", html, text))
+
+
+FILES = st.lists(
+    st.builds(
+        Attachment,
+        filename=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}", fullmatch=True),
+        content=st.binary(max_size=300) | st.just(b"--=_\r\n" * 40),
+        media_type=st.sampled_from(["application/pdf", "application/octet-stream", "text/csv"]),
+    ),
+    min_size=1,
+    max_size=3,
+).map(tuple)
+
+
+@settings(deadline=None)
+@given(subject=LINES, html=BODIES, text=BODIES, files=FILES)
+def test_attached_files_come_out_beside_an_unchanged_mail(
+    subject: str, html: str, text: str, files: tuple[Attachment, ...]
+) -> None:
+    assembled_mail = assembled(Email(subject, html, text, attachments=files))
+    assert assembled_mail.isascii()
+    assert max(map(len, assembled_mail.split(b"\r\n"))) <= 78
+    assert b"\n" not in assembled_mail.replace(b"\r\n", b"")
+    message = parsed(assembled_mail)
+    assert message["Subject"] == subject
+    assert message.get_content_type() == "multipart/mixed"
+    body, *attached = message.iter_parts()
+    assert isinstance(body, EmailMessage)
+    assert body.get_content_type() == "multipart/alternative"
+    assert [lines_of(content_of(body, index)) for index in (0, 1)] == [lines_of(text), lines_of(html)]
+    assert [(part.get_filename(), part.get_content_type(), part.get_payload(decode=True)) for part in attached] == [
+        (file.filename, file.media_type, file.content) for file in files
+    ]
+    assert all(part.get_content_disposition() == "attachment" and not part.defects for part in attached)
+
+
+@pytest.mark.parametrize(
+    "filename", ["", ".hidden", "a b.pdf", 'a".pdf', "a\r\nBcc: x@y.example", "../a", "é.pdf", "a" * 51]
+)
+def test_a_file_name_that_is_not_plain_is_refused(filename: str) -> None:
+    with pytest.raises(HeaderError, match="Content-Disposition"):
+        assembled(Email("s", "", "", attachments=(Attachment(filename, b"", "application/pdf"),)))
+
+
+@pytest.mark.parametrize(
+    "media_type", ["", "pdf", "application/pdf; x=y", "application/pdf\r\nBcc: x", "multipart/mixed", "message/rfc822"]
+)
+def test_a_media_type_that_is_not_a_files_is_refused(media_type: str) -> None:
+    with pytest.raises(HeaderError, match="Content-Type"):
+        assembled(Email("s", "", "", attachments=(Attachment("a.pdf", b"", media_type),)))
 
 
 @settings(deadline=None)

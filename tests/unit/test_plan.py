@@ -140,7 +140,7 @@ def test_the_contacts_brand_and_language_win_over_the_events() -> None:
 # --- language and brand -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("language", "locale"), [("en", "en"), ("fr", "fr"), ("nl", "en"), ("zz", "en")])
+@pytest.mark.parametrize(("language", "locale"), [("en", "en"), ("fr", "fr"), ("nl", "nl"), ("zz", "en")])
 def test_a_language_the_brand_does_not_speak_becomes_its_default(language: str, locale: str) -> None:
     assert only(changed(), CONTACT.model_copy(update={"language": language})).locale == locale
     assert planned(moved(brand="cigna-healthcare", locale=language), None)[0].locale == locale

@@ -1,0 +1,93 @@
+"""Every letter of a complaint, and every mail to its handler, with what it is rendered from: each committed example of
+its event, in each language of the brand."""
+
+from collections.abc import Iterator
+from functools import cache
+
+from schemas.deadlines import LetterDueV1
+from schemas.envelope import Event, read_event
+from schemas.topics import DATA_OF_TYPE
+from schemas.types import Data
+from services.notifier.brands import load_brands
+from services.notifier.compose import Composer
+from services.notifier.facts import Facts
+from services.notifier.letters import NOTICE_OF_LETTER, TO_POST, alert_facts, letter_fact_names, letter_facts
+from tests.support.contract import EXAMPLES
+from tests.support.notices import Case
+
+BRAND = "cigna-healthcare"
+LETTER_DUE = "complaints.letter-due.v1"
+ALERTS = ("deadline-approaching", "deadline-missed", "letter-bounced", TO_POST)
+TYPE_OF_NOTICE = {
+    **dict.fromkeys(NOTICE_OF_LETTER.values(), LETTER_DUE),
+    **{name: f"complaints.{name}.v1" for name in ALERTS},
+}
+FULLEST = {
+    "complaint-acknowledged": "acknowledgement",
+    "complaint-information-requested": "information-request",
+    "complaint-resolved-early": "summary",
+    "complaint-still-investigating": "holding",
+    "complaint-final-decision": "final",
+    "complaint-no-decision-yet": "explanation",
+    "complaint-not-covered": "not-covered",
+    "complaint-forwarded": "forwarded",
+    "deadline-approaching": "",
+    "deadline-missed": "",
+    "letter-bounced": "",
+    "letter-to-post": "final",
+}
+"""The example that says most of each."""
+
+
+@cache
+def letter_composer() -> Composer:
+    """Loaded as the notifier loads it."""
+    known = {notice: letter_fact_names(DATA_OF_TYPE[type_]) for notice, type_ in TYPE_OF_NOTICE.items()}
+    languages = load_brands()[BRAND].languages
+    return Composer.load(
+        ((notice, BRAND, language) for notice in TYPE_OF_NOTICE for language in languages), known=known
+    )
+
+
+@cache
+def letter_cases() -> tuple[Case, ...]:
+    return tuple(_cases())
+
+
+def fullest(notice: str, locale: str) -> Case:
+    return letter_case(notice, locale, FULLEST[notice])
+
+
+def letter_case(notice: str, locale: str, example: str) -> Case:
+    (found,) = (
+        case for case in letter_cases() if (case.notice, case.locale, case.example) == (notice, locale, example)
+    )
+    return found
+
+
+def facts_in(event: Event[Data], locale: str) -> Facts:
+    if isinstance(event.data, LetterDueV1):
+        return letter_facts(event.data, event.subject, locale)
+    return alert_facts(event.data, event.subject)
+
+
+def notice_of(event: Event[Data]) -> str:
+    if event.type == LETTER_DUE and isinstance(event.data, LetterDueV1):
+        return NOTICE_OF_LETTER[event.data.letter]
+    return event.type.split(".")[1]
+
+
+def _cases() -> Iterator[Case]:
+    for file, document in EXAMPLES.items():
+        event = read_event(document)
+        if event.type not in TYPE_OF_NOTICE.values():
+            continue
+        for locale in load_brands()[BRAND].languages:
+            yield Case(
+                notice=notice_of(event),
+                brand=BRAND,
+                locale=locale,
+                role="complainant" if event.type == LETTER_DUE else "handler",
+                example=file.removeprefix(event.type).removesuffix(".json").removeprefix("."),
+                facts={**facts_in(event, locale).public, "role": "complainant"},
+            )
