@@ -62,7 +62,11 @@ class AttemptResult:
 
 
 class Sending:
-    """Leases: longer than the whole send time-out plus 10 s; measured by PostgreSQL's clock alone."""
+    """Leases: longer than the whole send time-out plus 10 s; measured by PostgreSQL's clock alone.
+
+    `id = ANY($2)` repeats the join for a partition that was never analysed, as each day's is after midnight: taken for
+    a row or two, it would be read whole for each chunk.
+    """
 
     def __init__(self, database: Database, sealer: Sealer, lease_seconds: float) -> None:
         self._database = database
@@ -123,7 +127,7 @@ class Sending:
                 SET state = 'handing-over', state_at = $4, attempts = n.attempts + (n.state = 'claimed')::int,
                     due_at = clock_timestamp() + $5::float8 * interval '1 second'
                 FROM unnest($2::uuid[], $3::uuid[]) AS asked (id, token)
-                WHERE n.day = $1 AND n.id = asked.id AND n.lease_token = asked.token
+                WHERE n.day = $1 AND n.id = ANY($2) AND n.id = asked.id AND n.lease_token = asked.token
                   AND (n.state = 'claimed' OR ($6 AND n.state = 'handing-over'))
                   AND (n.hand_over_by IS NULL OR NOT {_LATE})
                   AND (n.supersede_group IS NULL OR NOT {_NEWER})
@@ -168,7 +172,8 @@ class Sending:
                 SET ended_at = clock_timestamp(), result = result.result, reply_code = result.reply_code,
                     reason = coalesce(result.reason, a.reason)
                 FROM result
-                WHERE a.day = $1 AND a.notification_id = result.id AND a.attempt = result.attempt
+                WHERE a.day = $1 AND a.notification_id = ANY($2)
+                  AND a.notification_id = result.id AND a.attempt = result.attempt
             )
             UPDATE notifier.notifications n
             SET state = result.state, reason = result.reason, state_at = $11,
@@ -178,7 +183,7 @@ class Sending:
                 secrets = CASE WHEN result.delay IS NULL THEN NULL ELSE n.secrets END,
                 due_at = clock_timestamp() + result.delay * interval '1 second'
             FROM result
-            WHERE n.day = $1 AND n.id = result.id AND n.lease_token = result.token
+            WHERE n.day = $1 AND n.id = ANY($2) AND n.id = result.id AND n.lease_token = result.token
               AND n.attempts = result.attempt
               AND (n.state = 'handing-over' OR (n.state = 'unknown' AND result.state = 'sent'))
             RETURNING n.id
@@ -211,7 +216,8 @@ class Sending:
             UPDATE notifier.notifications n
             SET state = 'accepted', state_at = $4, lease_token = NULL, due_at = clock_timestamp()
             FROM unnest($1::date[], $2::uuid[], $3::uuid[]) AS asked (day, id, token)
-            WHERE n.day = asked.day AND n.id = asked.id AND n.lease_token = asked.token AND n.state = 'claimed'
+            WHERE n.day = ANY($1) AND n.id = ANY($2)
+              AND n.day = asked.day AND n.id = asked.id AND n.lease_token = asked.token AND n.state = 'claimed'
             """,
             *_asked(rows),
             now,
@@ -255,7 +261,8 @@ class Sending:
                               WHEN {_FORGOTTEN} THEN 'forgotten' ELSE 'newer' END,
                 state_at = $4, secrets = NULL, due_at = NULL, lease_token = NULL
             FROM unnest($1::date[], $2::uuid[], $3::uuid[]) AS asked (day, id, token)
-            WHERE n.day = asked.day AND n.id = asked.id AND n.lease_token = asked.token AND n.state = 'claimed'
+            WHERE n.day = ANY($1) AND n.id = ANY($2)
+              AND n.day = asked.day AND n.id = asked.id AND n.lease_token = asked.token AND n.state = 'claimed'
               AND ({_LATE} OR {_NEWER} OR {_FORGOTTEN})
             """,  # noqa: S608 (constants of this module)
             *_asked(rows),
