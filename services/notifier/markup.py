@@ -183,7 +183,8 @@ class _Parts:
         if lone is not None and lone.type == "code_inline":
             return f"    {lone.content}\n\n"
         if lone is not None and lone.type == "link":
-            return f"{self._inline_text(lone.children)}:\n{lone.attrs['href']}\n\n"
+            # No colon: French would want a space before it.
+            return f"{self._inline_text(lone.children)}\n{lone.attrs['href']}\n\n"
         return f"{self._text(node)}\n\n"
 
     def _fact_text(self, item: SyntaxTreeNode) -> str:

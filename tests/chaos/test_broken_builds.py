@@ -61,8 +61,8 @@ BUILDS = {
         (
             Break(
                 "services/notifier/ledger/sending.py",
-                "WHERE n.day = $1 AND n.id = asked.id AND n.lease_token = asked.token",
-                "WHERE n.day = $1 AND n.id = asked.id",
+                "AND n.id = ANY($2) AND n.id = asked.id AND n.lease_token = asked.token",
+                "AND n.id = ANY($2) AND n.id = asked.id",
             ),
         ),
     ),

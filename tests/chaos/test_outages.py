@@ -142,6 +142,7 @@ async def test_the_broker_goes_and_comes_back(house: House, how: Callable[[Embed
 async def test_the_relay_refuses_for_60_seconds_and_defers_for_30(house: House) -> None:
     async with house.stream.flowing():
         await house.catcher.wait_for(20, "mails before")
+        cut = house.catcher.relay.open_connections
         house.catcher.relay_down(60)
         await over(60)
         house.catcher.misbehave(Fault(at="rcpt", reply="451 4.3.0 Try again later", times=None))
@@ -149,8 +150,8 @@ async def test_the_relay_refuses_for_60_seconds_and_defers_for_30(house: House) 
         house.catcher.behave()
         await more_mails(house, 20)
     books = await all_arrived(house)
-    assert books.explained == 0
-    assert books.attempts["uncertain"] == 0
+    # Uncertain is what a connection was cut under, between the message and its answer. A refusal never is.
+    assert books.explained <= books.attempts["uncertain"] <= cut
 
 
 BREAKS = (

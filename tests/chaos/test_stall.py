@@ -8,6 +8,7 @@ import pytest
 
 from demo.catcher import Catcher
 from schemas.topics import OUTCOMES
+from services.notifier.main import SHAPE
 from tests.support import replicas
 from tests.support.audit import audit, out_of_order, told, unsettled
 from tests.support.kafka import Tape
@@ -19,10 +20,12 @@ from tests.support.waiting import wait_for
 LEASE_SECONDS = 42
 MEMBERS = 10
 """As many events: one of each kind."""
+IN_FLIGHT = sum(workers for lane, (workers, _) in SHAPE.items() if lane in {"codes", "security"})
+"""Messages in the hands of a process with one connection a lane: one a worker, in the lanes that have events here."""
 
 
 @pytest.mark.parametrize(
-    ("point", "copies_explained"),
+    ("point", "own_copy"),
     [
         ("claimed", 0),
         ("handing-over-marked", 0),
@@ -31,11 +34,10 @@ MEMBERS = 10
     ],
 )
 async def test_who_wakes_up_late_sends_nothing_that_another_has_sent(
-    kafka: str, database: str, tmp_path: Path, point: str, copies_explained: int
+    kafka: str, database: str, tmp_path: Path, point: str, own_copy: int
 ) -> None:
     traffic = Traffic(MEMBERS)
     async with Catcher() as catcher, upstream(kafka) as up, Tape(kafka, OUTCOMES.name) as tape:
-        # One in flight a lane: what stands still is one message, and a copy of it is the only one.
         environ = replicas.settings(kafka, database, catcher, await fresh_group(kafka), SMTP_CONNECTIONS="1")
         sleeper, other = (Replica(name, tmp_path, environ) for name in ("sleeper", "other"))
 
@@ -59,5 +61,7 @@ async def test_who_wakes_up_late_sends_nothing_that_another_has_sent(
         outcomes = told(await tape.rest(), traffic.run)
     print(f"\n{point}: {books}")
     assert books.states == {"sent": len(traffic.owed)}
-    assert (books.missing, books.doubled, books.explained) == ([], 0, copies_explained)
+    assert (books.missing, books.doubled) == ([], 0)
+    # The other workers stand still too, and what the relay took from them just then has no record either.
+    assert own_copy <= books.explained <= IN_FLIGHT
     assert out_of_order(outcomes, traffic.owed) == []

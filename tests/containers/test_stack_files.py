@@ -1,12 +1,13 @@
 """What `make up` writes, and the files that it runs: hold them to the code that reads them. No Docker needed."""
 
 import re
+import socket
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from deploy import prepare
+from deploy import first_mail, prepare
 from deploy.prepare import DEPLOY, Problem, read, write_missing
 from services.auth_events.publishers import Publishers
 from services.auth_events.settings import AuthEventsSettings
@@ -108,6 +109,16 @@ def test_the_image_has_no_dependency_of_the_demo_and_no_version_of_its_own() -> 
     assert service.items() <= run.items()
     assert service.keys() >= {re.split(r"[>=<;\[]", line)[0] for line in project["dependencies"]}
     assert service.keys().isdisjoint(only_embedded)
+
+
+def test_the_first_mail_says_that_the_stack_does_not_run() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        settings = {"AUTH_EVENTS_PORT": str(taken.getsockname()[1]), "ADMINISTRATION_TOKEN": "a"}
+        with pytest.raises(Problem, match=r"IDENTITY_PROVIDER_TOKEN not in deploy/\.env: make up"):
+            first_mail.send_one(settings)
+        with pytest.raises(Problem, match=r"Nothing answers at .*: make up"):
+            first_mail.send_one({**settings, "IDENTITY_PROVIDER_TOKEN": "b"})
 
 
 def test_what_builds_the_wheel_is_what_is_tested() -> None:

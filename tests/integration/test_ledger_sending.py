@@ -479,6 +479,27 @@ async def test_room_decides_how_much_is_leased_at_acceptance(ledger: Ledger) -> 
     assert len(await ledger.sending.claim("security", 10, T0)) == 3
 
 
+async def test_a_chunk_is_found_without_reading_all_of_a_day_that_was_never_analysed(database: str) -> None:
+    """As each day's partition is after midnight, until autovacuum has come by."""
+    async with ledger_on(database, size=1) as ledger:
+        member = await ledger.known()
+        events = [password_changed(member, f"e-{number}") for number in range(1000)]
+        rows = (await ledger.accept(*events, room={"security": len(events)})).leased
+        assert len(rows) == len(events)
+        before = await index_entries_read(ledger)
+        chunk = rows[:8]
+        going = await ledger.sending.hand_over(chunk, T0)
+        await ledger.sending.record([result(row, going[row.id, row.token], "sent") for row in chunk], T0)
+        assert await index_entries_read(ledger) - before < 10 * len(chunk)
+
+
+async def index_entries_read(ledger: Ledger) -> int:
+    """So far, of a ledger with one connection."""
+    await ledger.database.execute("SELECT pg_stat_force_next_flush()")
+    count: int = await ledger.database.fetchval("SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes")
+    return count
+
+
 async def test_a_row_that_lies_in_the_queue_under_two_leases_is_marked_once(ledger: Ledger) -> None:
     member = await ledger.known()
     lapsed = await one(ledger, member)

@@ -45,7 +45,7 @@ def test_a_lone_link_is_a_button_and_a_link_in_a_sentence_is_not() -> None:
     html, text = parts("[Go]({{ url }})", url="https://a.example/x?b=1")
     assert '<table role="presentation" class="button"' in html
     assert '<a href="https://a.example/x?b=1">Go</a>' in html
-    assert text == "Go:\nhttps://a.example/x?b=1\n\n"
+    assert text == "Go\nhttps://a.example/x?b=1\n\n"
     assert parts("See [here](https://a.example).") == (
         '<p>See <a href="https://a.example">here</a>.</p>\n',
         "See here (https://a.example).\n\n",

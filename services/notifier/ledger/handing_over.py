@@ -77,7 +77,7 @@ class HandingOver:
                 SET state = 'handing-over', state_at = $4, attempts = n.attempts + (n.state = 'claimed')::int,
                     due_at = clock_timestamp() + $5::float8 * interval '1 second'
                 FROM unnest($2::uuid[], $3::uuid[]) AS asked (id, token)
-                WHERE n.day = $1 AND n.id = asked.id AND n.lease_token = asked.token
+                WHERE n.day = $1 AND n.id = ANY($2) AND n.id = asked.id AND n.lease_token = asked.token
                   AND (n.state = 'claimed' OR ($6 AND n.state = 'handing-over'))
                   AND (n.hand_over_by IS NULL OR NOT {LATE})
                   AND (n.not_before IS NULL OR NOT {EARLY})
@@ -118,7 +118,8 @@ class HandingOver:
                 secrets = CASE WHEN {ended} THEN NULL ELSE n.secrets END,
                 due_at = CASE WHEN {ended} THEN NULL ELSE clock_timestamp() + $5::float8 * interval '1 second' END
             FROM unnest($1::date[], $2::uuid[], $3::uuid[]) AS asked (day, id, token)
-            WHERE n.day = asked.day AND n.id = asked.id AND n.lease_token = asked.token AND n.state = 'claimed'
+            WHERE n.day = ANY($1) AND n.id = ANY($2)
+              AND n.day = asked.day AND n.id = asked.id AND n.lease_token = asked.token AND n.state = 'claimed'
             """,  # noqa: S608 (constants of `verdicts`)
             *asked(rows),
             now,

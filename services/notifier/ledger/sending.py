@@ -128,7 +128,8 @@ class Sending(HandingOver):
                 SET ended_at = clock_timestamp(), result = result.result, reply_code = result.reply_code,
                     reason = coalesce(result.reason, a.reason)
                 FROM result
-                WHERE a.day = $1 AND a.notification_id = result.id AND a.attempt = result.attempt
+                WHERE a.day = $1 AND a.notification_id = ANY($2)
+                  AND a.notification_id = result.id AND a.attempt = result.attempt
             )
             UPDATE notifier.notifications n
             SET state = result.state, reason = result.reason, state_at = $11,
@@ -138,7 +139,7 @@ class Sending(HandingOver):
                 secrets = CASE WHEN result.delay IS NULL THEN NULL ELSE n.secrets END,
                 due_at = clock_timestamp() + result.delay * interval '1 second'
             FROM result
-            WHERE n.day = $1 AND n.id = result.id AND n.lease_token = result.token
+            WHERE n.day = $1 AND n.id = ANY($2) AND n.id = result.id AND n.lease_token = result.token
               AND n.attempts = result.attempt
               AND (n.state = 'handing-over' OR (n.state = 'unknown' AND result.state = 'sent'))
             RETURNING n.id
@@ -171,7 +172,8 @@ class Sending(HandingOver):
             UPDATE notifier.notifications n
             SET state = 'accepted', state_at = $4, lease_token = NULL, due_at = clock_timestamp()
             FROM unnest($1::date[], $2::uuid[], $3::uuid[]) AS asked (day, id, token)
-            WHERE n.day = asked.day AND n.id = asked.id AND n.lease_token = asked.token AND n.state = 'claimed'
+            WHERE n.day = ANY($1) AND n.id = ANY($2)
+              AND n.day = asked.day AND n.id = asked.id AND n.lease_token = asked.token AND n.state = 'claimed'
             """,
             *asked(rows),
             now,
