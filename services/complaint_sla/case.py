@@ -146,6 +146,16 @@ class Case(_Kept):
     closed_at: datetime | None = None
     how: How | None = None
 
+    def copied(self) -> "Case":
+        """To be changed without this one: what is not copied is never changed, only replaced."""
+        return self.model_copy(
+            update={
+                "owed": [owed.model_copy() for owed in self.owed],
+                "requests": [request.model_copy() for request in self.requests],
+                "counts": dict(self.counts),
+            }
+        )
+
     def of(self, obligation: str) -> Owed | None:
         return next((owed for owed in self.owed if owed.obligation == obligation), None)
 

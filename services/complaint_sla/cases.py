@@ -82,7 +82,7 @@ class Cases:
                 7,
             ),
             now,
-            [self._sealed(entry.event) for entry in first.values()],
+            [self._sealed(entry.event, write_structured(entry.event)[0]) for entry in first.values()],
         )
         new = {(row["complaint_id"], row["source"], row["id"]) for row in rows}
         again += [entry for key, entry in first.items() if key not in new]
@@ -199,6 +199,7 @@ class Cases:
         events = [_event(each.case.id, output, now) for each in changed for output in each.outputs]
         if not events:
             return
+        messages = [_message(event) for event in events]
         await session.execute(
             """
             INSERT INTO complaint_sla.said (complaint_id, id, type, at, payload)
@@ -208,10 +209,10 @@ class Cases:
             [event.subject for event in events],
             [event.id for event in events],
             [event.type for event in events],
-            [self._sealed(event) for event in events],
+            [self._sealed(event, message.value or b"") for event, message in zip(events, messages, strict=True)],
             now,
         )
-        await self._outbox.add(session, [_message(event) for event in events])
+        await self._outbox.add(session, messages)
 
     async def forget_old(self, now: datetime) -> int:
         """Cases closed longer ago than evidence is kept. Returns how many."""
@@ -301,8 +302,7 @@ class Cases:
         """Raises `VaultError`, `ValidationError`."""
         return Case.model_validate_json(self._vault.decrypt(row["state"], f"cases/{row['complaint_id']}/state"))
 
-    def _sealed(self, event: Event[Data]) -> bytes:
-        value, _ = write_structured(event)
+    def _sealed(self, event: Event[Data], value: bytes) -> bytes:
         return self._vault.encrypt(value, f"evidence/{event.source}/{event.id}/payload")
 
 

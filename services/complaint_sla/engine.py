@@ -41,7 +41,7 @@ Cause = Event[Data] | Sweep | NewRulebook
 
 def decide(case: Case, cause: Cause, now: datetime, rulebook: Rulebook) -> tuple[Case, tuple[Output, ...]]:
     """Raises `ProcedureError`: the event says what no deadline can be computed from, and the case is as it was."""
-    work = Working(case.model_copy(deep=True), now, rulebook)
+    work = Working(case.copied(), now, rulebook)
     match cause:
         case Sweep(until):
             instants.act(work, until)

@@ -21,7 +21,7 @@ from services.runtime.outbox import pause
 
 log = structlog.get_logger()
 
-SWEEP_SECONDS = 1.0
+SWEEP_SECONDS = 0.5
 BATCH = 500
 UPKEEP_EVERY = timedelta(hours=1)
 

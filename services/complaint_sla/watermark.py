@@ -1,6 +1,6 @@
 """How far the story is known: letters and misses are decided only behind it.
 
-Every second a reader asks the broker where its partitions end. Once everything up to there has been accepted, the
+Twice a second a reader asks the broker where its partitions end. Once everything up to there has been accepted, the
 partition is known through the moment before the question: whatever was on the topic then has been heard. The watermark
 is the least of all partitions of all topics, so that one that nobody reads holds it back, and nothing is guessed.
 """
@@ -20,7 +20,7 @@ from services.runtime.outbox import pause
 
 log = structlog.get_logger()
 
-ASK_SECONDS = 1.0
+ASK_SECONDS = 0.5
 ANSWER_SECONDS = 5.0
 Partition = tuple[str, int]
 
