@@ -1,4 +1,4 @@
-"""The demo's own view of Kafka: what the notifier tells, what it refused, and whether it has read everything."""
+"""The demo's own view of Kafka: what the services tell, what they refused, and whether they have read everything."""
 
 import asyncio
 from collections.abc import Collection
@@ -11,18 +11,32 @@ from aiokafka.admin import AIOKafkaAdminClient
 from demo.check import DeadLetter
 from schemas.envelope import read_record
 from schemas.notifications import OutcomeV1
-from schemas.topics import ACTIVITY, CODES, CONTACTS, LINKS, NOTIFIER_DEAD_LETTERS, OUTCOMES, SECURITY
+from schemas.topics import (
+    ACTIVITY,
+    CODES,
+    COMPLAINT_SLA_DEAD_LETTERS,
+    CONTACTS,
+    DEADLINES,
+    LIFECYCLE,
+    LINKS,
+    NOTIFIER_DEAD_LETTERS,
+    OUTCOMES,
+    SECURITY,
+)
 from services.runtime.kafka import client_options
 from services.runtime.settings import KafkaSettings
 
-READ_BY_NOTIFIER = frozenset({CODES.name, LINKS.name, SECURITY.name, ACTIVITY.name, CONTACTS.name})
+READ = frozenset(topic.name for topic in (CODES, LINKS, SECURITY, ACTIVITY, CONTACTS, DEADLINES, LIFECYCLE, OUTCOMES))
+"""By the notifier and by complaint_sla, each by one of them."""
+
+DEAD_LETTERS = (NOTIFIER_DEAD_LETTERS.name, COMPLAINT_SLA_DEAD_LETTERS.name)
 
 
 class Broker:
     """Use with `async with`: from then on, not before, outcomes and dead letters are noted."""
 
     def __init__(self, settings: KafkaSettings, group: str) -> None:
-        """`group`: the notifier's KAFKA_GROUP."""
+        """`group`: the KAFKA_GROUP of both."""
         self.outcomes: list[OutcomeV1] = []
         self.dead_letters: list[DeadLetter] = []
         self._options = client_options(settings)
@@ -36,7 +50,7 @@ class Broker:
     async def __aenter__(self) -> Self:
         for each in (self._consumer, self._asking, self._admin):
             await each.start()
-        partitions = await self._partitions([OUTCOMES.name, NOTIFIER_DEAD_LETTERS.name])
+        partitions = await self._partitions([OUTCOMES.name, *DEAD_LETTERS])
         self._consumer.assign(partitions)
         for partition, end in (await self._consumer.end_offsets(partitions)).items():
             self._consumer.seek(partition, end)
@@ -54,8 +68,8 @@ class Broker:
         await self._admin.close()
 
     async def start_groups_here(self) -> None:
-        """The notifier's groups begin at the present ends: what a given broker already holds is not the demo's."""
-        for topic in READ_BY_NOTIFIER:
+        """The groups begin at the present ends: what a given broker already holds is not the demo's."""
+        for topic in READ:
             consumer = AIOKafkaConsumer(**self._options, group_id=self._group_of(topic), enable_auto_commit=False)
             await consumer.start()
             try:
@@ -72,10 +86,10 @@ class Broker:
         return frozenset((each.cause.id, each.notice, each.channel, each.role, each.state) for each in self.outcomes)
 
     async def unread(self) -> int:
-        """Records on the notifier's topics that it has not accepted yet."""
-        ends: dict[TopicPartition, int] = await self._asking.end_offsets(await self._partitions(READ_BY_NOTIFIER))
+        """Records on their topics that they have not accepted yet."""
+        ends: dict[TopicPartition, int] = await self._asking.end_offsets(await self._partitions(READ))
         accepted: dict[TopicPartition, int] = {}
-        for topic in READ_BY_NOTIFIER:
+        for topic in READ:
             committed = await self._admin.list_consumer_group_offsets(self._group_of(topic))
             accepted |= {partition: at.offset for partition, at in committed.items()}
         return sum(end - max(0, accepted.get(partition, 0)) for partition, end in ends.items())

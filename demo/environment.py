@@ -10,6 +10,7 @@ from typing import Any
 
 from services.auth_events.publishers import new_token
 from services.auth_events.settings import AuthEventsSettings
+from services.complaint_sla.settings import ComplaintSlaSettings
 from services.notifier.settings import NotifierSettings
 from services.runtime.settings import KafkaSettings
 
@@ -18,6 +19,7 @@ ADMINISTRATION = "urn:example:member-administration"
 # Not a secret, and the same in every run: a database that was given keeps its rows from one demo to the next.
 VAULT_KEYS = f"demo:{base64.b64encode(hashlib.sha256(b'member-notices demo').digest()).decode()}"
 SEARCH_KEY = "only-for-the-demo-only-for-the-demo"
+TEAM_MAILBOX = "complaints-team@claims.example.test"
 SMTP_SEND_SECONDS = 5
 """The catcher is next door; shorter leases follow, so that the work of a killed notifier goes on sooner."""
 
@@ -64,8 +66,13 @@ def of_notifier(kafka: str, database: str, catcher: Mapping[str, Any], group: st
             "LOOPBACK_LINK_ORIGIN": catcher["http_url"],
             "SEARCH_KEY": SEARCH_KEY,
             "KAFKA_GROUP": group,
+            "COMPLAINTS_TEAM_MAILBOX": TEAM_MAILBOX,
         }
     )
+
+
+def of_complaint_sla(kafka: str, database: str, group: str) -> dict[str, str]:
+    return _clean() | _shared(kafka, database) | {"KAFKA_GROUP": group}
 
 
 def _shared(kafka: str, database: str) -> dict[str, str]:
@@ -80,6 +87,8 @@ def _shared(kafka: str, database: str) -> dict[str, str]:
 
 def _clean() -> dict[str, str]:
     """This shell without our settings: the relay of production must not reach the demo. Access to Kafka stays."""
-    fields = {*NotifierSettings.model_fields, *AuthEventsSettings.model_fields} - {*KafkaSettings.model_fields}
+    fields = {*NotifierSettings.model_fields, *AuthEventsSettings.model_fields, *ComplaintSlaSettings.model_fields} - {
+        *KafkaSettings.model_fields
+    }
     ours = {name.upper() for name in fields}
     return {name: value for name, value in os.environ.items() if name.upper() not in ours}

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from demo import environment
-from demo.broker import READ_BY_NOTIFIER
+from demo.broker import READ
 from demo.embedded import EmbeddedError, EmbeddedKafka, EmbeddedPostgres
 from demo.embedded.jars import KAFKA_VERSION, cache_folder, locked_jars
 from demo.embedded.server import GUARD
@@ -25,6 +25,7 @@ from services.runtime.topics import create_topics
 
 SERVICES = Path(__file__).parents[1] / "services"
 PARTITIONS = 3
+KEEPER = "complaint-sla"
 LANES_OF = {"notifier codes": "codes", "notifier security": "security,letters,general"}
 """Two processes, as in production: a flood of security mail is no business of the codes."""
 
@@ -33,9 +34,10 @@ class House:
     """Starts and stops the parts; every failure is an EmbeddedError. Files and logs are in `folder`."""
 
     def __init__(self, folder: Path, steps: Steps, group: str) -> None:
-        """`group`: what the notifier's consumer groups are named after."""
+        """`group`: what the consumer groups are named after."""
         self.folder = folder
         self.group = group
+        self.of_notifier: dict[str, str] = {}
         self.kafka_given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
         self.database_given = os.environ.get("DATABASE_URL")
         self.publishers = Publishers.write(folder)
@@ -69,6 +71,16 @@ class House:
         """Of our processes, those that should run and do not."""
         return [f"{each.name} does not run, see {each.log}" for each in self.processes if not each.running]
 
+    @property
+    def clock_file(self) -> Path | None:
+        """None where a server was given: the deadlines of others must not follow our clock."""
+        return None if self.kafka_given or self.database_given else self.folder / "clock"
+
+    @property
+    def clock(self) -> dict[str, str]:
+        """The setting that shifts a process's clock."""
+        return {} if self.clock_file is None else {"DEMO_CLOCK_FILE": str(self.clock_file)}
+
     async def start_servers(self) -> None:
         """Broker with topics, migrated database, catcher."""
         try:
@@ -82,14 +94,16 @@ class House:
     async def start_services(self) -> None:
         """The services as processes, settings through their environment."""
         kafka, database = self.kafka.kafka_bootstrap_servers, self.database
-        of_notifier = environment.of_notifier(kafka, database, self.catcher.announced, self.group)
+        self.of_notifier = environment.of_notifier(kafka, database, self.catcher.announced, self.group) | self.clock
         of_auth_events = environment.of_auth_events(kafka, database, self.publishers)
+        of_complaint_sla = environment.of_complaint_sla(kafka, database, self.group) | self.clock
         self.services = {
             "auth-events": self._service("auth-events", ["auth-events"], of_auth_events, "listening"),
             **{
-                name: self._service(name, ["notifier", "--lanes", lanes], of_notifier, "started")
+                name: self._service(name, ["notifier", "--lanes", lanes], self.of_notifier, "started")
                 for name, lanes in LANES_OF.items()
             },
+            KEEPER: self._service(KEEPER, [KEEPER], of_complaint_sla, "started"),
         }
         try:
             async with asyncio.TaskGroup() as group:
@@ -99,18 +113,18 @@ class House:
             raise errors.exceptions[0] from None
 
     def consuming(self) -> bool:
-        """Whether the notifier's consumers have partitions of every topic that they read; its log says so.
+        """Whether the consumers have partitions of every topic that is read; the logs say so.
 
         Asked here and not of the broker: aiokafka 0.14 cannot decode Kafka 4's answer about groups.
         """
         assigned = {
             partition.rpartition("-")[0]
-            for name in LANES_OF
+            for name in (*LANES_OF, KEEPER)
             for line in self.services[name].lines()
             if line.get("event") == "partitions_assigned"
             for partition in line["partitions"]
         }
-        return assigned >= READ_BY_NOTIFIER
+        return assigned >= READ
 
     async def restart(self, service: Service) -> None:
         await self._parts.start(service)

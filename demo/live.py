@@ -18,6 +18,7 @@ from demo.stage import Stage
 from demo.story import Story
 from demo.table import table_of
 from demo.watch import Seen
+from demo.weeks import Weeks
 
 REFRESH_SECONDS = 0.25
 NEWS = 3
@@ -32,13 +33,16 @@ Check = Callable[[], Awaitable[list[str]]]
 
 
 class Live:
-    """`check` says what is wrong once the story is told."""
+    """`check` says what is wrong once the story is told; then come the weeks, on a clock that jumps."""
 
-    def __init__(self, console: Console, stage: Stage, house: House, actions: Actions, check: Check) -> None:
+    def __init__(  # noqa: PLR0917, RUF100 (what is shown)
+        self, console: Console, stage: Stage, house: House, actions: Actions, weeks: Weeks | None, check: Check
+    ) -> None:
         self._console = console
         self._stage = stage
         self._house = house
         self._check = check
+        self._weeks = weeks
         self._actions = actions.by_key()
         self._news: dict[str, Text] = {}  # the newest last; a key has one entry, and so has each line of the story
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -81,6 +85,9 @@ class Live:
         try:
             await story.play()
             problems = await self._check()
+            if self._weeks is not None:
+                await self._weeks.play()
+                problems += await self._weeks.check()
             self.failed = bool(problems)
             for line in problems or ["The story is told, and everything arrived as it should."]:
                 self._stage.tell(line)

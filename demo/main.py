@@ -20,6 +20,7 @@ from demo.check import Found, compare, summary
 from demo.client import AnswerError
 from demo.embedded import EmbeddedError
 from demo.house import House
+from demo.keeper import Keeper
 from demo.live import Live
 from demo.progress import Steps
 from demo.stage import Stage, StoryError
@@ -27,6 +28,8 @@ from demo.story import Story
 from demo.table import table_of
 from demo.upstream import Upstream
 from demo.watch import Inbox, Ledger
+from demo.weeks import Weeks
+from services.runtime.clock import DemoClock
 
 WIDTH_OF_A_FILE = 160
 ARRIVAL_SECONDS = 20.0
@@ -110,22 +113,44 @@ class _Demo:
             self._console.print(f"Started in {time.monotonic() - self._began:.1f} s.{inbox}")
             stage = Stage(self._run, upstream, ledger, Inbox(house.inbox), self._say)
             story = Story(stage)
+            weeks = await self._weeks(stack, house, broker, stage)
             if self._once:
-                return await self._play_once(story, stage, broker, house)
+                return await self._play_once(story, weeks, stage, broker, house)
             stage.pause_seconds = SCENE_SECONDS
             actions = Actions(stage, story, house, broker)
-            self._live = Live(self._console, stage, house, actions, lambda: self._check(stage, broker))
+            self._live = Live(self._console, stage, house, actions, weeks, lambda: self._check(stage, broker))
             return await self._live.run(story)
 
-    async def _play_once(self, story: Story, stage: Stage, broker: Broker, house: House) -> int:
+    async def _weeks(self, stack: AsyncExitStack, house: House, broker: Broker, stage: Stage) -> Weeks | None:
+        """None where a server was given, because nobody else's clock is ours to shift."""
+        if house.clock_file is None:
+            self._say("The nine weeks of complaints are played on embedded servers only.")
+            return None
+        prefix = f"c-{self._run}"
+        keeper = await stack.enter_async_context(Keeper(house.database, DemoClock(house.clock_file), broker, prefix))
+        return Weeks(
+            prefix=prefix,
+            keeper=keeper,
+            stage=stage,
+            dsn=house.database,
+            notifier_environment=house.of_notifier,
+        )
+
+    async def _play_once(self, story: Story, weeks: Weeks | None, stage: Stage, broker: Broker, house: House) -> int:
         began = time.monotonic()
         stage.ended = house.ended
         try:
             await story.play()
-            problems = await self._check(stage, broker) + house.ended()
+            problems = await self._check(stage, broker)
+            self._console.print(table_of(await stage.rows(), stage.published, width=self._console.width))
+            if weeks is not None:
+                await weeks.play()
+                problems += await weeks.check()
+                self._console.print(await weeks.table())
+            problems += house.ended()
         except StoryError as error:
             problems = [f"broke off: {error}", *compare(stage.expected, await _found(stage, broker))]
-        self._console.print(table_of(await stage.rows(), stage.published, width=self._console.width))
+            self._console.print(table_of(await stage.rows(), stage.published, width=self._console.width))
         for line in problems:
             self._say(line, "red")
         if problems:

@@ -36,7 +36,7 @@ async def _nothing_wrong() -> list[str]:
 def screen(width: int, height: int, *news: str, rows: int = 30) -> list[str]:
     console = Console(width=width, height=height, file=StringIO(), force_terminal=True, color_system=None)
     parts = cast(Any, Parts())
-    live = Live(console, parts, parts, parts, _nothing_wrong)
+    live = Live(console, parts, parts, parts, None, _nothing_wrong)
     live._rows = [ROW] * rows
     for text in news:
         live._hear(text)
