@@ -1,4 +1,11 @@
-"""Complaint deadlines: what is owed, by when, and why then. This is the computing half; nothing here keeps time yet.
+"""Complaint deadlines: lifecycle events in, letters due and deadlines kept or missed out; each explains itself.
+
+main            the process, put together
+ingest          events and outcomes → cases, each once
+watermark       through which instant the story is known; nothing is decided beyond it
+sweep           the loop: cases whose instant has come, a batch and a transaction at a time
+engine          PURE: case + cause → case + what is told (happened, instants, working; letters, case)
+cases           the only SQL that writes;  reading: for people and metrics
 
 data/            licences, rules and calendar versions, overrides: TOML, reviewed by people
 tables.py        reads a data file, or refuses it by file, field and rule
