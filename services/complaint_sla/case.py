@@ -146,6 +146,10 @@ class Case(_Kept):
     closed_at: datetime | None = None
     how: How | None = None
 
+    @property
+    def licence(self) -> str | None:
+        return self.received.licence if self.received else None
+
     def of(self, obligation: str) -> Owed | None:
         return next((owed for owed in self.owed if owed.obligation == obligation), None)
 
