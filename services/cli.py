@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -190,14 +191,36 @@ def _by_hand(who: str | None, because: str) -> tuple[str, str]:
 
 @app.command()
 def why(
-    id: Annotated[str, typer.Argument(help="An event (source|id or id), a notification or an outcome")],
+    id: Annotated[str, typer.Argument(help="A complaint, an event (source|id or id), a notification or an outcome")],
     as_json: AsJson = False,
 ) -> None:
-    """The whole story of an event or a notification, with the rule behind each step."""
-    from services.notifier.desk_commands import tell_why
+    """The whole story of a complaint, an event or a notification, with the rule behind each step."""
     from services.runtime.settings import ProcessSettings, load
 
-    _run(tell_why(load(ProcessSettings, "why"), id, as_json=as_json, say=typer.echo))
+    _run(tell_all(load(ProcessSettings, "why"), id, as_json=as_json, say=typer.echo))
+
+
+async def tell_all(settings: Any, asked: str, *, as_json: bool, say: Callable[[str], None], clock: Any = None) -> int:
+    """A complaint; or what was said of one, then what the notifier did with it; or what the notifier alone knows."""
+    from services.complaint_sla.why_command import find
+    from services.notifier.desk_commands import tell_why
+
+    found = await find(settings, asked, clock)
+    if found is None:
+        return await tell_why(settings, asked, as_json=as_json, say=say, clock=clock)
+    if not found.by_event:
+        say(json.dumps(found.document, indent=2, ensure_ascii=False) if as_json else found.text)
+        return 0
+    told: list[str] = []
+    status = await tell_why(settings, asked, as_json=as_json, say=told.append, clock=clock)
+    if as_json:
+        both = {"complaint": found.document, "stories": [story for each in told for story in json.loads(each)]}
+        told = [json.dumps(both, indent=2, ensure_ascii=False)]
+    else:
+        told.insert(0, f"{found.text}\n")
+    for each in told:
+        say(each)
+    return status
 
 
 notifications = typer.Typer(help="What was sent, and what was not.", no_args_is_help=True)

@@ -146,6 +146,10 @@ class Case(_Kept):
     closed_at: datetime | None = None
     how: How | None = None
 
+    @property
+    def licence(self) -> str | None:
+        return self.received.licence if self.received else None
+
     def copied(self) -> "Case":
         """To be changed without this one: what is not copied is never changed, only replaced."""
         return self.model_copy(

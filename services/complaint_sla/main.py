@@ -11,6 +11,7 @@ from services.complaint_sla.cases import Cases
 from services.complaint_sla.ingest import Ingest
 from services.complaint_sla.reading import Reading
 from services.complaint_sla.rulebook import Rulebook, load_rulebook
+from services.complaint_sla.service_desk import ServiceDesk
 from services.complaint_sla.settings import ComplaintSlaSettings
 from services.complaint_sla.sweep import Sweeper
 from services.complaint_sla.tables import DataError
@@ -76,6 +77,7 @@ class ComplaintSla:
         self._relaying = Publisher(lambda: producer_of(settings, f"{SERVICE}-relay"))
         self._outbox = Outbox("complaint_sla", vault)
         self._reading = Reading(database, vault)
+        self._desk = ServiceDesk(self._reading, rulebook, clock, settings.service_desk_tokens())
         cases = Cases(database, vault, self._outbox)
         self._ingest = Ingest(database, cases, rulebook, clock)
         self._progress = Progress(database)
@@ -121,7 +123,7 @@ class ComplaintSla:
         self.process.run("clock", self._clock_watch.run(stopping))
         self.process.run("watch", self._watch())
         server = HttpServer(
-            Starlette(routes=[*routes(self._checks(), metrics.REGISTRY)]),
+            Starlette(routes=[*self._desk.routes(), *routes(self._checks(), metrics.REGISTRY)]),
             self._settings.http_host,
             self._settings.http_port,
         )

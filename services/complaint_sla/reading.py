@@ -1,46 +1,14 @@
 """Reading for people and for metrics: how complaints stand, what is due, one complaint with all that is known."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.envelope import Event, read_record
 from schemas.types import Data
 from services.complaint_sla.case import Case
+from services.complaint_sla.dossier import Dossier, Due, Told
 from services.complaint_sla.standing import Standing
 from services.runtime.database import Database
 from services.runtime.vault import Vault
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """An open obligation; nothing private."""
-
-    complaint_id: str
-    obligation: str
-    licence: str
-    limit_at: datetime
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An event in a complaint's story: heard by us, or said."""
-
-    at: datetime
-    """When it was accepted, or said."""
-    heard: bool
-    event: Event[Data]
-
-
-@dataclass(frozen=True, slots=True)
-class Dossier:
-    """One complaint, whole. Holds what the complainant is called and where to reach them."""
-
-    case: Case
-    told: tuple[Told, ...]
-    """Oldest first."""
-    untold: frozenset[str]
-    """Ids of what still waits in the outbox."""
 
 
 class Reading:
@@ -97,7 +65,9 @@ class Reading:
         return [Due(**row) for row in rows]
 
     async def dossier(self, complaint: str) -> Dossier | None:
-        row = await self._database.fetchrow("SELECT state FROM complaint_sla.cases WHERE complaint_id = $1", complaint)
+        row = await self._database.fetchrow(
+            "SELECT state, stuck_at FROM complaint_sla.cases WHERE complaint_id = $1", complaint
+        )
         if row is None:
             return None
         case = Case.model_validate_json(self._vault.decrypt(row["state"], f"cases/{complaint}/state"))
@@ -118,7 +88,14 @@ class Reading:
         waiting = await self._database.fetch(
             "SELECT headers->1->>1 AS id FROM complaint_sla.outbox WHERE key = $1", complaint
         )
-        return Dossier(case, told, frozenset(each["id"] for each in waiting))
+        return Dossier(case, told, frozenset(each["id"] for each in waiting), row["stuck_at"])
+
+    async def complaint_of(self, event: str) -> str | None:
+        """Whose event this id is, among what was said."""
+        found: str | None = await self._database.fetchval(
+            "SELECT complaint_id FROM complaint_sla.said WHERE id = $1", event
+        )
+        return found
 
     async def next_instant(self) -> datetime | None:
         """Of all cases; for a demo that wants to know where to jump."""

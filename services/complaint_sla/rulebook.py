@@ -40,6 +40,11 @@ class Rulebook:
         """Of the rules and of the calendars: what was computed under others is computed again."""
         return self.rules.version, self.calendars.version
 
+    def zone_of(self, licence: str | None) -> str:
+        """Its time zone; UTC where no licence of ours covers it."""
+        found = self.licences.get(licence or "")
+        return found.zone if found else "UTC"
+
     def doubts(self) -> Iterator[str]:
         """What a person has to settle, a sentence each."""
         for licence in self.licences.values():

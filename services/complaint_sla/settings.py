@@ -2,10 +2,11 @@
 
 from pydantic import Field
 
+from services.runtime.service_desk import ServiceDeskSettings
 from services.runtime.settings import ProcessSettings
 
 
-class ComplaintSlaSettings(ProcessSettings):
+class ComplaintSlaSettings(ServiceDeskSettings, ProcessSettings):
     """What complaint_sla reads."""
 
     kafka_group: str = Field(default="complaint-sla", min_length=1)

@@ -5,11 +5,11 @@ Returns the exit status: 0, or 1 where the report was not used. It can then be f
 
 from services.notifier import words
 from services.notifier.bounces import Report, ReportError, read_report
-from services.notifier.desk_commands import Say, database_of, vault_of
 from services.notifier.ledger.receipts import Receipts
 from services.notifier.ledger.stories import Stories
 from services.notifier.story import NotificationRow
 from services.runtime.clock import Clock, SystemClock
+from services.runtime.commands import Say, database_of, vault_of
 from services.runtime.settings import ProcessSettings
 
 _UNDER_WAY = frozenset({"accepted", "claimed", "handing-over", "retrying"})

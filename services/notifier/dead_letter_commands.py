@@ -12,11 +12,11 @@ from aiokafka.errors import KafkaError
 
 from services.notifier import redaction
 from services.notifier.dead_letter_box import DeadLetterBox, ReplayRefusedError
-from services.notifier.desk_commands import CommandError, Say, database_of, vault_of
 from services.notifier.ledger.interventions import Interventions
 from services.notifier.ledger.stories import Stories
 from services.notifier.story import InterventionRow
 from services.notifier.why import iso
+from services.runtime.commands import CommandError, Say, database_of, vault_of
 from services.runtime.dead_letters import DeadLetter, DeadLetterError, Original
 from services.runtime.settings import ProcessSettings
 from services.runtime.vault import Vault, VaultError

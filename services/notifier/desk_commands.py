@@ -6,11 +6,8 @@ Each returns the exit status: 0, or 1 where something is unknown or was refused.
 import json
 import re
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
-
-import asyncpg
 
 from services.notifier import redaction, why, words
 from services.notifier.ledger.interventions import Interventions
@@ -18,39 +15,13 @@ from services.notifier.ledger.stories import Stories
 from services.notifier.reopening import Reopens, judge
 from services.notifier.story import Story
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.database import Database, close, connect, describe, is_away
+from services.runtime.commands import CommandError, Say, database_of, vault_of
 from services.runtime.settings import ProcessSettings
-from services.runtime.vault import Vault, VaultError
+from services.runtime.vault import VaultError
 
-Say = Callable[[str], None]
 SEVERAL = 5
 """Stories told at most, where several sources used one id."""
 _NOTIFICATION = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(/[0-9]+/[a-z-]+)?")
-
-
-class CommandError(SystemExit):
-    """Ends the program with this sentence and status 1."""
-
-
-@asynccontextmanager
-async def database_of(settings: ProcessSettings, command: str) -> AsyncIterator[Database]:
-    """Raises `CommandError` when PostgreSQL cannot be reached, or goes away in between."""
-    try:
-        database = await connect(str(settings.database_url), size=2, application=f"member-notices {command}")
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        raise _away(error) from None
-    try:
-        yield database
-    except Exception as error:
-        if not is_away(error):
-            raise
-        raise _away(error) from None
-    finally:
-        await close(database)
-
-
-def vault_of(settings: ProcessSettings) -> Vault:
-    return Vault.parse(settings.vault_keys.get_secret_value())
 
 
 async def tell_why(
@@ -162,8 +133,3 @@ def _one_line(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "-" if value is None else str(value)
-
-
-def _away(error: BaseException) -> CommandError:
-    told = " ".join(describe(error).values())
-    return CommandError(f"PostgreSQL cannot be asked ({told}). Look at DATABASE_URL and at the server.")

@@ -6,10 +6,10 @@ Each returns the exit status: 0, or 1 where there is none.
 import uuid
 from collections.abc import Callable
 
-from services.notifier.desk_commands import CommandError, Say, database_of, vault_of
 from services.notifier.ledger.interventions import Interventions
 from services.notifier.ledger.letters import KeptLetters
 from services.notifier.why import iso
+from services.runtime.commands import CommandError, Say, database_of, vault_of
 from services.runtime.settings import ProcessSettings
 from services.runtime.vault import VaultError
 

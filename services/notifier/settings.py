@@ -1,18 +1,18 @@
 """The notifier's settings; each has a line in `.env.example`."""
 
-import re
 from typing import Literal, Self
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 
 from schemas.types import Email
 from services.notifier.catalogue import LANES, Lane
+from services.runtime.service_desk import ServiceDeskSettings
 from services.runtime.settings import ProcessSettings, is_loopback
 
 EXAMPLE_KEY = "A" * 43 + "="
 
 
-class NotifierSettings(ProcessSettings):
+class NotifierSettings(ServiceDeskSettings, ProcessSettings):
     """What the notifier reads."""
 
     delivery_mode: Literal["live", "allow-list", "capture"] = Field(
@@ -46,8 +46,6 @@ class NotifierSettings(ProcessSettings):
     )
     loopback_link_origin: str | None = None
     """One http://127.0.0.1:port that links may name besides the brand's domains; refused in mode live."""
-    service_desk_token_sha256: str = ""
-    """SHA-256 of the tokens that may ask `GET /v1/notifications`, separated by commas; empty: the route is off."""
     kafka_group: str = Field(default="notifier", min_length=1)
     """Consumer groups are named after it and the topic."""
     kafka_instance_id: str | None = Field(default=None, min_length=1)
@@ -74,15 +72,6 @@ class NotifierSettings(ProcessSettings):
         """The part before the @ holds 64 characters, and `+` and a UUID are 37."""
         if value is not None and ("+" in value or len(value.rpartition("@")[0]) > 27):
             raise ValueError("its part before the @ has at most 27 characters, and no +")
-        return value
-
-    @field_validator("service_desk_token_sha256")
-    @classmethod
-    def _hashes_not_tokens(cls, value: str) -> str:
-        if value and not all(re.fullmatch(r"[0-9a-f]{64}", entry.strip()) for entry in value.split(",")):
-            raise ValueError(
-                "each entry is the SHA-256 of a token, 64 hex digits in lower case, never the token itself"
-            )
         return value
 
     @field_validator("loopback_link_origin")
@@ -131,10 +120,6 @@ class NotifierSettings(ProcessSettings):
 
     def lanes_here(self) -> tuple[Lane, ...]:
         return tuple(lane for lane in LANES if lane in self.lanes.split(","))
-
-    def service_desk_tokens(self) -> tuple[str, ...]:
-        """Their hashes."""
-        return tuple(entry.strip() for entry in self.service_desk_token_sha256.split(",") if entry.strip())
 
     def deliverable(self, channel: str, address: str) -> bool:
         """Does the delivery mode let this address be sent to? `channel` is there for the reader of a log."""

@@ -69,7 +69,10 @@ def unknown(asked: str) -> list[Line]:
         Line("look 1", f"member-notices dead-letters list --event '{asked}': was it refused, and why?"),
         Line("look 2", "is it on its topic yet, and is the consumer behind? (/readyz and /metrics of the notifier)"),
         Line("look 3", "the publisher: did auth-events answer 202? Without it nobody has the event"),
-        Line("note", "an event is named source|id or id, a notification by its UUID, an outcome UUID/attempt/state"),
+        Line(
+            "note",
+            "names: an event source|id or id, a notification UUID, an outcome UUID/attempt/state, a complaint id",
+        ),
     ]
 
 

@@ -21,7 +21,8 @@ from schemas.envelope import Event, write_structured
 from schemas.topics import AUTH_EVENTS_DEAD_LETTERS, CODES, CONTACTS, NOTIFIER_DEAD_LETTERS, SECURITY
 from schemas.types import Data
 from services.notifier.dead_letter_commands import Filter, list_letters, replay, show_letter, since
-from services.notifier.desk_commands import CommandError, tell_why
+from services.notifier.desk_commands import tell_why
+from services.runtime.commands import CommandError
 from services.runtime.dead_letters import dead_letter
 from services.runtime.vault import Vault
 from tests.support.commands import Printed, process_settings

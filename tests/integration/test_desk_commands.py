@@ -10,11 +10,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.notifier.desk_commands import CommandError, retry, show, tell_why
+from services.notifier.desk_commands import retry, show, tell_why
 from services.notifier.ledger.interventions import Interventions
 from services.notifier.ledger.rows import Leased
 from services.notifier.ledger.stories import Stories
 from services.runtime.clock import FixedClock
+from services.runtime.commands import CommandError
 from services.runtime.vault import Vault
 from tests.support.commands import Printed, process_settings
 from tests.support.database import temporary_database

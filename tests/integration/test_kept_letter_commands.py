@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.notifier.desk_commands import CommandError
 from services.notifier.kept_letter_commands import list_letters, show_letter
 from services.notifier.ledger.letters import KeptLetters
+from services.runtime.commands import CommandError
 from services.runtime.vault import Vault
 from tests.support.commands import Printed, process_settings
 from tests.support.ledger import OTHER_KEY, T0, Ledger, ledger_on, result

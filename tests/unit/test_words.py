@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from schemas.masking import masked
 from services.notifier.reopening import Reopens, StaysClosed, judge
-from services.notifier.story import ContactRow, NotificationRow, masked
+from services.notifier.story import ContactRow, NotificationRow
 from services.notifier.words import because, of_notification, of_result
 
 NOTIFIER = Path(__file__).parents[2] / "services/notifier"

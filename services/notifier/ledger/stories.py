@@ -12,6 +12,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
+from schemas.masking import masked
 from schemas.members import ContactV1
 from services.notifier.story import (
     AttemptRow,
@@ -20,7 +21,6 @@ from services.notifier.story import (
     InterventionRow,
     NotificationRow,
     Story,
-    masked,
 )
 from services.runtime.database import Database, Record, columns
 from services.runtime.vault import Vault, VaultError

@@ -1,0 +1,42 @@
+"""What an operator's command needs: the database for as long as it runs, the keys, and an end in one sentence."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from services.runtime.database import Database, close, connect, describe, is_away
+from services.runtime.settings import ProcessSettings
+from services.runtime.vault import Vault
+
+Say = Callable[[str], None]
+
+
+class CommandError(SystemExit):
+    """Ends the program with this sentence and status 1."""
+
+
+@asynccontextmanager
+async def database_of(settings: ProcessSettings, command: str) -> AsyncIterator[Database]:
+    """Raises `CommandError` when PostgreSQL cannot be reached, or goes away in between."""
+    try:
+        database = await connect(str(settings.database_url), size=2, application=f"member-notices {command}")
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        raise _away(error) from None
+    try:
+        yield database
+    except Exception as error:
+        if not is_away(error):
+            raise
+        raise _away(error) from None
+    finally:
+        await close(database)
+
+
+def vault_of(settings: ProcessSettings) -> Vault:
+    return Vault.parse(settings.vault_keys.get_secret_value())
+
+
+def _away(error: BaseException) -> CommandError:
+    told = " ".join(describe(error).values())
+    return CommandError(f"PostgreSQL cannot be asked ({told}). Look at DATABASE_URL and at the server.")
