@@ -1,11 +1,11 @@
-"""Complaint deadlines: lifecycle events in, letters due and deadlines kept or missed out; each explains itself.
+"""Complaint deadlines: what is owed, by when, and why then; letters due, deadlines kept or missed.
 
-main            the process, put together
-ingest          events and outcomes → cases, each once
-watermark       through which instant the story is known; nothing is decided beyond it
-sweep           the loop: cases whose instant has come, a batch and a transaction at a time
-engine          PURE: case + cause → case + what is told (happened, instants, working; letters, case)
-cases           the only SQL that writes;  reading: for people and metrics
+ingest.py        what the desk and the notifier say, each event once → engine
+sweep.py         instants that have come, behind watermark.py → engine
+engine.py        PURE: case + cause → case + events;  happened.py: an event;  instants.py: a sweep;  working.py: both
+case.py          PURE: all that is known of a complaint;  letters.py: what a letter's event carries
+cases.py         SQL: case, evidence and outbox in one transaction;  reading.py: for people and metrics
+service_desk.py  why_command.py    one complaint for people: timeline.py, picture.py on axis.py, why.py, in words.py
 
 data/            licences, rules and calendar versions, overrides: TOML, reviewed by people
 tables.py        reads a data file, or refuses it by file, field and rule

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from schemas.topics import COMPLAINT_SLA_DEAD_LETTERS
 from schemas.types import Time
 from services.complaint_sla.axis import Axis, span_of
 from services.complaint_sla.calendars import Calendar, CalendarError, CalendarVersion, load_version
@@ -34,7 +35,7 @@ HIGHEST_LIMIT = 500
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:-]{0,63}", re.ASCII)
 _TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 _FORMS = {"json", "picture"}
-_SEALED_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+_ALONE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 """A picture opened by itself fetches nothing and runs nothing."""
 
 
@@ -78,7 +79,7 @@ class ServiceDesk:
         if as_picture:
             axis = axis_of(self._rulebook, dossier.case)
             drawn = picture(dossier.case, axis, zone_name, now)
-            response = Response(drawn, media_type=MEDIA_TYPE, headers=_SEALED_HEADERS)
+            response = Response(drawn, media_type=MEDIA_TYPE, headers=_ALONE)
         else:
             response = JSONResponse(document(dossier, zone_name, now))
         response.headers["Vary"] = "Accept"
@@ -95,8 +96,8 @@ class ServiceDesk:
             raise RefusedError(500, "sealed", lost) from None
         if dossier is None:
             meaning = (
-                "Unknown complaint: nothing about it has arrived, it was refused (look among the dead letters of "
-                "complaint-sla), or it closed more than six years ago and was forgotten"
+                "Unknown complaint: nothing about it has arrived, it was refused (look on "
+                f"{COMPLAINT_SLA_DEAD_LETTERS.name}), or it closed more than six years ago and was forgotten"
             )
             raise RefusedError(404, "complaint-unknown", meaning)
         return dossier

@@ -151,7 +151,7 @@ async def test_a_picture_is_shaded_by_the_calendar_it_was_counted_by(desk: Desk)
 async def test_an_unknown_complaint_says_what_it_may_mean_and_echoes_nothing(desk: Desk) -> None:
     answer = await desk.ask("/planted-id")
     assert (answer.status_code, answer.json()["type"]) == (404, "urn:member-notices:problem:complaint-unknown")
-    assert "dead letters of complaint-sla" in answer.json()["detail"]
+    assert "complaint-sla.dead-letters.v1" in answer.json()["detail"]
     assert "planted" not in answer.text
 
 
