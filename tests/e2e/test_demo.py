@@ -78,9 +78,10 @@ def test_everything_arrives_and_nothing_is_left(demo: Demo, tmp_path: Path) -> N
     demo.read_until(None)
     assert demo.process.wait(ENDS_WITHIN_SECONDS) == 0, demo.said
     assert "OK: 15 messages" in demo.said
+    assert "Nine weeks, " in demo.said
     assert "http://" not in demo.said  # nobody could open it any more
-    # A guard and its process for each of the catcher, auth_events and two notifiers, whatever else is embedded.
-    assert len(demo.children) >= 8
+    # A guard and its process for each of the catcher, auth_events, complaint_sla and two notifiers, whatever else.
+    assert len(demo.children) >= 10
     assert demo.left() == []
     assert list(tmp_path.iterdir()) == []
 
