@@ -26,7 +26,8 @@ from schemas.topics import (
 from services.runtime.kafka import client_options
 from services.runtime.settings import KafkaSettings
 
-READ = frozenset(topic.name for topic in (CODES, LINKS, SECURITY, ACTIVITY, CONTACTS, DEADLINES, LIFECYCLE, OUTCOMES))
+READ_BY_NOTIFIER = frozenset(topic.name for topic in (CODES, LINKS, SECURITY, ACTIVITY, CONTACTS, DEADLINES))
+READ = READ_BY_NOTIFIER | {LIFECYCLE.name, OUTCOMES.name}
 """By the notifier and by complaint_sla, each by one of them."""
 
 DEAD_LETTERS = (NOTIFIER_DEAD_LETTERS.name, COMPLAINT_SLA_DEAD_LETTERS.name)
@@ -35,12 +36,13 @@ DEAD_LETTERS = (NOTIFIER_DEAD_LETTERS.name, COMPLAINT_SLA_DEAD_LETTERS.name)
 class Broker:
     """Use with `async with`: from then on, not before, outcomes and dead letters are noted."""
 
-    def __init__(self, settings: KafkaSettings, group: str) -> None:
-        """`group`: the KAFKA_GROUP of both."""
+    def __init__(self, settings: KafkaSettings, group: str, read: frozenset[str] = READ) -> None:
+        """`group`: the KAFKA_GROUP of those who read the topics `read`."""
         self.outcomes: list[OutcomeV1] = []
         self.dead_letters: list[DeadLetter] = []
         self._options = client_options(settings)
         self._group = group
+        self._read_topics = read
         self._consumer = AIOKafkaConsumer(**self._options, enable_auto_commit=False)
         # Beside the one that reads: a broker answers a connection's requests in turn, and a fetch waits for records.
         self._asking = AIOKafkaConsumer(**self._options, enable_auto_commit=False)
@@ -69,7 +71,7 @@ class Broker:
 
     async def start_groups_here(self) -> None:
         """The groups begin at the present ends: what a given broker already holds is not the demo's."""
-        for topic in READ:
+        for topic in self._read_topics:
             consumer = AIOKafkaConsumer(**self._options, group_id=self._group_of(topic), enable_auto_commit=False)
             await consumer.start()
             try:
@@ -87,9 +89,9 @@ class Broker:
 
     async def unread(self) -> int:
         """Records on their topics that they have not accepted yet."""
-        ends: dict[TopicPartition, int] = await self._asking.end_offsets(await self._partitions(READ))
+        ends: dict[TopicPartition, int] = await self._asking.end_offsets(await self._partitions(self._read_topics))
         accepted: dict[TopicPartition, int] = {}
-        for topic in READ:
+        for topic in self._read_topics:
             committed = await self._admin.list_consumer_group_offsets(self._group_of(topic))
             accepted |= {partition: at.offset for partition, at in committed.items()}
         return sum(end - max(0, accepted.get(partition, 0)) for partition, end in ends.items())

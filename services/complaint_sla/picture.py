@@ -17,6 +17,8 @@ from services.complaint_sla.words import named
 MEDIA_TYPE = "image/svg+xml"
 WIDTH, LEFT, RIGHT = 1080, 250, 1056
 TOP, ROW, LINE = 156, 74, 24
+ENVELOPE = 27
+"""Its width, with the space beside it."""
 STYLE = """
 :root { color-scheme: light dark; --paper:#fff; --ink:#1c2126; --quiet:#56606a; --line:#c9d0d6; --off:#eef1f3;
   --open:#0b5cad; --met:#1a7040; --missed:#b3261e; --held:#66707a; }
@@ -62,10 +64,9 @@ def picture(case: Case, axis: Axis | None, zone_name: str, now: datetime) -> str
         *_head(case, zone_name),
     ]
     if axis is not None:
-        parts += _days(axis, bottom)
+        parts += [*_days_off(axis, bottom), *_days(axis, bottom), *_now(axis, now, bottom)]
         for number, owed in enumerate(rows):
             parts += _row(owed, case, axis, TOP + ROW * number)
-        parts += _now(axis, now, bottom)
     parts += _list(case, bottom + LINE * 1.5, zone_name, now)
     return "\n".join([*parts, "</svg>", ""])
 
@@ -93,14 +94,19 @@ def _head(case: Case, zone_name: str) -> Iterator[str]:
         yield _text(24, 84, said, "q")
 
 
-def _days(axis: Axis, bottom: float) -> Iterator[str]:
+def _days_off(axis: Axis, bottom: float) -> Iterator[str]:
+    """Below everything else, so that no name of a day is cut."""
     for day in axis.wide_days():
-        x, ends = axis.x_of_day(day), axis.x_of_day(day + DAY)
-        middle, why = (x + ends) / 2, axis.days_off.get(day)
+        x, why = axis.x_of_day(day), axis.days_off.get(day)
         if why is not None:
-            size = f'width="{ends - x:.1f}" height="{bottom - TOP + 50:.1f}"'
+            size = f'width="{axis.x_of_day(day + DAY) - x:.1f}" height="{bottom - TOP + 50:.1f}"'
             yield f'<rect class="off" x="{x:.1f}" y="{TOP - 50}" {size}>'
             yield f"<title>{day:%a} {day.day} {day:%b}: {escape(why)}</title></rect>"
+
+
+def _days(axis: Axis, bottom: float) -> Iterator[str]:
+    for day in axis.wide_days():
+        middle, why = (axis.x_of_day(day) + axis.x_of_day(day + DAY)) / 2, axis.days_off.get(day)
         yield _text(middle, TOP - 36, f"{day:%a}"[:2], "s q", "middle")
         named_month = f"{day.day} {day:%b}" if day in {axis.first, day.replace(day=1)} else str(day.day)
         yield _text(middle, TOP - 21, named_month, "s" if why is None else "s q", "middle")
@@ -131,11 +137,18 @@ def _row(owed: Owed, case: Case, axis: Axis, top: float) -> Iterator[str]:
         yield f'<circle class="disc" cx="{x:.1f}" cy="{y}" r="10"/>'
         yield _shape(owed.state, x, y)
     yield "</g>"
+    yield from _letters(owed, case, axis, y - 19)
+
+
+def _letters(owed: Owed, case: Case, axis: Axis, y: float) -> Iterator[str]:
+    """Side by side where they are close; one that meets nothing stands in the last row."""
+    free_from = 0.0
     for number, request in enumerate(case.requests, 1):
-        if owed.obligation == (request.obligation or case.owed[-1].obligation):
-            at = request.sent_at or request.requested_at
-            if axis.holds(at):
-                yield _envelope(number, axis.x(at), y - 19, gone=request.sent_at is not None)
+        at = request.sent_at or request.requested_at
+        if owed.obligation == (request.obligation or case.owed[-1].obligation) and axis.holds(at):
+            x = max(axis.x(at), free_from)
+            free_from = x + ENVELOPE
+            yield _envelope(number, x, y, gone=request.sent_at is not None)
 
 
 def _now(axis: Axis, now: datetime, bottom: float) -> Iterator[str]:
@@ -156,7 +169,7 @@ def _list(case: Case, y: float, zone_name: str, now: datetime) -> Iterator[str]:
     coming = upcoming(case)
     said = "Nothing more comes by itself"
     if coming is not None:
-        said = f"Next, {words.local(coming.at, zone_name)}: {coming.what}"
+        said = f"{'Due since' if coming.at < now else 'Next,'} {words.local(coming.at, zone_name)}: {coming.what}"
     yield _text(24, y + 6, f"{said}. Drawn {words.local(now, zone_name)}.", "q")
 
 

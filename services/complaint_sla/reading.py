@@ -7,7 +7,7 @@ from schemas.types import Data
 from services.complaint_sla.case import Case
 from services.complaint_sla.dossier import Dossier, Due, Told
 from services.complaint_sla.standing import Standing
-from services.runtime.database import Database
+from services.runtime.database import Database, Session
 from services.runtime.vault import Vault
 
 
@@ -65,13 +65,21 @@ class Reading:
         return [Due(**row) for row in rows]
 
     async def dossier(self, complaint: str) -> Dossier | None:
-        row = await self._database.fetchrow(
+        """As it is at one moment."""
+        async with (
+            self._database.acquire() as session,
+            session.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            return await self._dossier(session, complaint)
+
+    async def _dossier(self, session: Session, complaint: str) -> Dossier | None:
+        row = await session.fetchrow(
             "SELECT state, stuck_at FROM complaint_sla.cases WHERE complaint_id = $1", complaint
         )
         if row is None:
             return None
         case = Case.model_validate_json(self._vault.decrypt(row["state"], f"cases/{complaint}/state"))
-        rows = await self._database.fetch(
+        rows = await session.fetch(
             """
             SELECT accepted_at AS at, true AS heard, number, source, id, payload
             FROM complaint_sla.heard WHERE complaint_id = $1
@@ -85,9 +93,7 @@ class Reading:
         told = tuple(
             Told(each["at"], each["heard"], self._open(each["source"], each["id"], each["payload"])) for each in rows
         )
-        waiting = await self._database.fetch(
-            "SELECT headers->1->>1 AS id FROM complaint_sla.outbox WHERE key = $1", complaint
-        )
+        waiting = await session.fetch("SELECT headers->1->>1 AS id FROM complaint_sla.outbox WHERE key = $1", complaint)
         return Dossier(case, told, frozenset(each["id"] for each in waiting), row["stuck_at"])
 
     async def complaint_of(self, event: str) -> str | None:

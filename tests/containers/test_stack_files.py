@@ -11,6 +11,7 @@ from deploy import first_mail, prepare
 from deploy.prepare import DEPLOY, Problem, read, write_missing
 from services.auth_events.publishers import Publishers
 from services.auth_events.settings import AuthEventsSettings
+from services.complaint_sla.settings import ComplaintSlaSettings
 from services.notifier.settings import NotifierSettings
 from services.runtime.vault import Vault
 from tests.containers.servers import image_of
@@ -98,6 +99,14 @@ def test_compose_sets_only_settings_that_exist() -> None:
 
     assert "SMTP_HOST" in of_services
     assert of_services <= settings
+
+
+def test_compose_gives_complaint_sla_what_it_reads() -> None:
+    block = (DEPLOY / "compose.yaml").read_text().partition("\n  complaint-sla:\n")[2].partition("\n\n")[0]
+    own = set(re.findall(r"^ {6}([A-Z_0-9]+): ", block, re.MULTILINE))
+
+    assert "SERVICE_DESK_TOKEN_SHA256" in own
+    assert own <= {name.upper() for name in ComplaintSlaSettings.model_fields}
 
 
 def test_the_image_has_no_dependency_of_the_demo_and_no_version_of_its_own() -> None:

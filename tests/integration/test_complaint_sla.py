@@ -1,8 +1,11 @@
 """Complaints on the real broker and database: heard once, acted on behind the watermark, told once."""
 
+import hashlib
+import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from schemas.topics import COMPLAINT_SLA_DEAD_LETTERS, DEADLINES
@@ -101,3 +104,22 @@ async def test_what_no_deadline_can_be_computed_from_is_a_dead_letter(desk: Desk
         ahead: "procedure-refuses: data.received_at (received-ahead)",
     }
     assert not await desk.fetch("SELECT 1 FROM complaint_sla.heard WHERE complaint_id <> $1", good)
+
+
+async def test_the_process_itself_answers_the_service_desk(desk: Desk) -> None:
+    complaint, token = desk.complaint(), "the service desk's"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    async with (
+        desk.running(service_desk_token_sha256=hashlib.sha256(token.encode()).hexdigest(), http_port=port),
+        httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {token}"}, trust_env=False
+        ) as http,
+    ):
+        await desk.say(received(complaint, T0))
+        await desk.heard(complaint, 1)
+        told = (await http.get(f"/v1/complaints/{complaint}")).json()
+        due = (await http.get("/v1/complaints", params={"due_before": "2027-12-01T00:00:00Z"})).json()
+        assert (told["complaint"], told["state"], told["as_of"]) == (complaint, "open", "2026-12-01T10:00:00Z")
+        assert {each["complaint"] for each in due["obligations"]} == {complaint}
+        assert (await http.get("/healthz")).status_code == 200

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from demo.broker import Broker
+from demo.broker import READ_BY_NOTIFIER, Broker
 from demo.catcher import Catcher
 from schemas.envelope import STRUCTURED_CONTENT_TYPE, write_structured
 from schemas.topics import CODES, NOTIFIER_DEAD_LETTERS
@@ -174,7 +174,7 @@ async def house(
         temporary_database(database_server, template=migrated_template) as database,
         Catcher() as catcher,
         Tape(kafka, NOTIFIER_DEAD_LETTERS.name) as dead_letters,
-        Broker(KafkaSettings(kafka_bootstrap_servers=kafka), group) as broker,
+        Broker(KafkaSettings(kafka_bootstrap_servers=kafka), group, READ_BY_NOTIFIER) as broker,
         producer,
     ):
         environ = replicas.settings(kafka, database, catcher, group, LOG_LEVEL="debug")

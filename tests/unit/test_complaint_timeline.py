@@ -15,7 +15,7 @@ from schemas.topics import DEADLINES, LIFECYCLE, OUTCOMES
 from services.complaint_sla import why, words
 from services.complaint_sla.case import How, OwedState, Request, RequestState
 from services.complaint_sla.dossier import Dossier, Due, Told
-from services.complaint_sla.picture import _SHAPES, picture
+from services.complaint_sla.picture import _SHAPES, ENVELOPE, picture
 from services.complaint_sla.reasons import Reasons
 from services.complaint_sla.rulebook import load_rulebook
 from services.complaint_sla.service_desk import axis_of
@@ -323,6 +323,21 @@ def test_marks_stand_in_the_order_of_their_instants() -> None:
     assert places[-1] <= axis.right
     assert axis.x(at("2020-01-01 00:00")) == axis.left
     assert axis.x(at("2030-01-01 00:00")) == axis.right
+
+
+def test_letters_of_one_minute_stand_side_by_side() -> None:
+    complaint = Complaint()
+    complaint.receive("2026-12-01 10:00", complainant=PLANTED)
+    complaint.run("2026-12-01 10:16")
+    complaint.letter("c-1/acknowledgement/letter/1", "bounced", "2026-12-01 10:16")
+    marks = re.findall(r'translate\(([0-9.]+) [0-9.]+\)"><path class="envelope', drawn(complaint, "2026-12-01 12:00"))
+    places = [float(each) for each in marks[:2]]
+    assert places[1] - places[0] >= ENVELOPE
+
+
+def test_what_is_overdue_is_not_called_next() -> None:
+    assert "Next, Wed 30 Dec 2026 17:00: the window" in drawn(acknowledged(), "2026-12-28 12:00")
+    assert "Due since Wed 30 Dec 2026 17:00: the window" in drawn(acknowledged(), "2026-12-31 12:00")
 
 
 def test_an_id_with_marks_of_xml_stays_text() -> None:
