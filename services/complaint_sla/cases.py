@@ -153,9 +153,9 @@ class Cases:
     async def recompute(self, versions: tuple[str, str], now: datetime, limit: int, decide: Decide) -> int:
         """Open cases computed under other versions of rules or calendars. Returns how many."""
         return await self._each(
-            """closed_at IS NULL AND received_at IS NOT NULL AND stuck_at IS NULL
+            """closed_at IS NULL AND received_at IS NOT NULL AND (stuck_at IS NULL OR stuck_at < $4)
             AND (rules_version, calendar_version) <> ($1, $2) ORDER BY complaint_id LIMIT $3""",
-            (*versions, limit),
+            (*versions, limit, now - POSTPONED),
             now,
             decide,
             postpone_to=None,

@@ -29,6 +29,9 @@ _batches = Histogram(
     registry=REGISTRY,
 )
 _relayed = Counter("complaint_sla_relayed_total", "Events published from the outbox", registry=REGISTRY)
+_sweeps = Counter(
+    "complaint_sla_sweeps_total", "Looks for what is due; without one, no time is kept", registry=REGISTRY
+)
 _swept = Counter("complaint_sla_swept_total", "Cases looked at because an instant had come", registry=REGISTRY)
 _lag = Gauge(
     "complaint_sla_lag_records", "Records not read yet, of this process's partitions", ["topic"], registry=REGISTRY
@@ -97,6 +100,10 @@ def record_records(topic: str, count: int, last_written_at: float) -> None:
 
 def record_relayed(count: int) -> None:
     _relayed.inc(count)
+
+
+def record_sweep() -> None:
+    _sweeps.inc()
 
 
 def record_swept(count: int) -> None:

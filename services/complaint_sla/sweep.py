@@ -58,6 +58,7 @@ class Sweeper:
     async def _sweep(self, stopping: asyncio.Event) -> None:
         watermark = await self._progress.watermark()
         metrics.record_watermark(watermark, self._clock.now())
+        metrics.record_sweep()
         if watermark is None:
             return
 

@@ -88,6 +88,7 @@ class Reader:
         self._clock = clock
         self._consumer = consumer
         self._accepted = accepted
+        self._known: set[Partition] = set()
         self.trouble: str | None = None
 
     async def follow(self, stopping: asyncio.Event) -> None:
@@ -111,6 +112,9 @@ class Reader:
         if consumer is None:
             return None
         mine = {(part.topic, part.partition) for part in consumer.assignment()}
+        if new := mine - self._known:  # also one that was added to the topic while we run
+            await self._progress.know(new)
+            self._known |= new
         if question is not None:
             ends = {part: end for part, end in question.ends.items() if part in mine}
             done = [part for part, end in ends.items() if await self._has_read(consumer, part, end)]
