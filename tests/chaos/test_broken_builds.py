@@ -60,7 +60,7 @@ BUILDS = {
         "tests/integration/test_ledger_sending.py::test_a_lapsed_claim_is_taken_over_and_its_first_owner_sends_nothing",
         (
             Break(
-                "services/notifier/ledger/sending.py",
+                "services/notifier/ledger/handing_over.py",
                 "AND n.id = ANY($2) AND n.id = asked.id AND n.lease_token = asked.token",
                 "AND n.id = ANY($2) AND n.id = asked.id",
             ),
