@@ -104,7 +104,12 @@ def _registered_anew(work: Working, given: dict[str, object]) -> None:
 
 def _under_another_licence(work: Working) -> None:
     """What has not left is asked for anew; for what has, a person decides."""
+    stopped = [each for each in _latest(work) if each.may_be_cancelled and each.letter != "not-covered"]
     work.stop_letters("corrected")
+    for request in stopped:  # those that the sweep writes by itself, it asks for anew by itself
+        owed = work.case.of(request.obligation or "")
+        if owed is None or owed.letter != request.letter:
+            _again(work, request)
     for request in _latest(work):
         owed = work.case.of(request.obligation or "")
         if request.state in {"sent", "with-handler"} and request.licence != work.received.licence and owed is not None:

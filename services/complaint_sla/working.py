@@ -125,10 +125,11 @@ class Working:
         by_post = by_post or goes_by_post(self.received)
         attempt = 1 + sum(request.letter == letter for request in self.case.requests)
         type_ = "letter-to-post" if by_post else "letter-due"
-        kind = (
-            {False: "letter", True: "letter-to-post"}[by_post] if owed else f"{letter}{'-to-post' if by_post else ''}"
-        )
-        id_ = f"{self.case.id}/{owed.obligation if owed else 'none'}/{kind}/{attempt}"
+        kind = f"{'letter' if owed else letter}{'-to-post' if by_post else ''}"
+        prefix = f"{self.case.id}/{owed.obligation if owed else 'none'}/{kind}/"
+        used = [int(each.id.rpartition("/")[2]) for each in self.case.requests if each.id.startswith(prefix)]
+        # Two letters may serve one obligation: an explanation, and the decision after it.
+        id_ = f"{prefix}{max([attempt, *(number + 1 for number in used)])}"
         data = letter_event(self.rulebook, self.case, letter, attempt, owed, by_post=by_post)
         self.case.requests.append(
             Request(

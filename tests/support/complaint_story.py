@@ -156,6 +156,7 @@ class Complaint:
         stored = Case.model_validate_json(case.model_dump_json())
         self.case, outputs = decide(stored, cause, now, self.rulebook)
         self.told += [(now, output) for output in outputs]
+        assert len({output.id for _, output in self.told}) == len(self.told), "an id is said once"
         return list(outputs)
 
 

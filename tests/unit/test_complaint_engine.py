@@ -250,6 +250,18 @@ def test_a_decision_that_is_refused_leaves_everything_open(uk: Complaint) -> Non
     assert uk.states()["final-response"] == "open"
 
 
+def test_a_decision_after_the_week_8_letter_has_an_id_of_its_own(uk: Complaint) -> None:
+    uk.run("2027-02-01 00:00")
+    assert decide(uk, "2027-02-02 10:00") == ["letter-due final-response"]
+    uk.letters_leave("2027-02-02 10:01")
+    assert uk.now.how == "final-response"
+
+
+def test_a_decision_stopped_by_another_licence_is_asked_for_anew(uk: Complaint) -> None:
+    decide(uk, "2026-12-01 10:05")
+    assert letters(uk.say("corrected", "2026-12-01 10:06", licence="be")) == ["final"]
+
+
 def test_written_acceptance_meets_the_eight_weeks_and_closes(uk: Complaint) -> None:
     uk.run("2027-01-05 00:00")
     uk.say("written-acceptance", "2027-01-05 09:00", received_at=at("2027-01-05 08:00"))
