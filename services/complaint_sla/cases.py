@@ -15,7 +15,7 @@ from schemas.topics import DEADLINES
 from schemas.types import Data
 from services.complaint_sla.case import SOURCE, Case
 from services.complaint_sla.working import Output
-from services.runtime.database import Database, Record, Session, columns
+from services.runtime.database import Database, Record, Session, columns, describe, is_away
 from services.runtime.failpoints import failpoint
 from services.runtime.outbox import Outbox
 from services.runtime.publisher import Message
@@ -178,7 +178,7 @@ class Cases:
                 except Exception as error:
                     log.error("case_undecided", complaint=row["complaint_id"], exc_info=error)
                     stuck.append(row["complaint_id"])
-            await self.save(session, changed, now)
+            stuck += await self._saved(session, changed, now)
             if stuck:
                 await session.execute(
                     "UPDATE complaint_sla.cases SET next_at = coalesce($2, next_at), stuck_at = $3"
@@ -189,6 +189,27 @@ class Cases:
                 )
             failpoint("decided-before-commit")
             return len(rows)
+
+    async def _saved(self, session: Session, changed: Sequence[Changed], now: datetime) -> list[str]:
+        """Together; where PostgreSQL refuses that, by halves. Returns the cases that cannot be saved."""
+        if not changed:
+            return []
+        try:
+            async with session.transaction():
+                await self.save(session, changed, now)
+        except Exception as error:
+            if is_away(error):
+                raise
+            if len(changed) == 1:
+                log.error("case_unsaved", complaint=changed[0].case.id, **describe(error))
+                return [changed[0].case.id]
+        else:
+            return []
+        half = len(changed) // 2
+        return [
+            *await self._saved(session, changed[:half], now),
+            *await self._saved(session, changed[half:], now),
+        ]
 
     async def save(self, session: Session, changed: Sequence[Changed], now: datetime) -> None:
         """Cases, obligations, what is said, outbox; in the caller's transaction."""

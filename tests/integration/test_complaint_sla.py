@@ -123,3 +123,20 @@ async def test_the_process_itself_answers_the_service_desk(desk: Desk) -> None:
         assert (told["complaint"], told["state"], told["as_of"]) == (complaint, "open", "2026-12-01T10:00:00Z")
         assert {each["complaint"] for each in due["obligations"]} == {complaint}
         assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_a_case_that_cannot_be_saved_keeps_no_other_from_its_turn(desk: Desk) -> None:
+    poisoned, good = desk.complaint(), desk.complaint()
+    async with desk.running():
+        await desk.say(received(poisoned, T0), received(good, T0))
+        await desk.heard(good, 1)
+        await desk.heard(poisoned, 1)
+        await desk.fetch(
+            "INSERT INTO complaint_sla.said (complaint_id, id, type, at, payload) VALUES ($1, $2, 'x', now(), '')",
+            poisoned,
+            f"{poisoned}/acknowledgement/letter/1",
+        )
+        await desk.move(T0 + timedelta(minutes=15))
+        assert await desk.said(good) == [f"{good}/acknowledgement/letter/1"]
+        stuck = await desk.fetch("SELECT complaint_id FROM complaint_sla.cases WHERE stuck_at IS NOT NULL")
+    assert [row["complaint_id"] for row in stuck] == [poisoned]
