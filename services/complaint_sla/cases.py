@@ -7,6 +7,7 @@ one transaction; an id said twice breaks it, whatever the engine thinks.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 import structlog
 
@@ -44,7 +45,7 @@ Decide = Callable[[Case], Changed]
 POSTPONED = timedelta(minutes=10)
 """A case that cannot be read or decided is looked at again after so long, and keeps no other from its turn."""
 KEPT = timedelta(days=6 * 365 + 2)
-"""How long a closed case is evidence; the regulator asks for 3 years (COMPLAINTS: enforcement)."""
+"""How long a case is evidence after it last changed; the regulator asks for 3 years (COMPLAINTS: enforcement)."""
 
 
 class Cases:
@@ -150,11 +151,18 @@ class Cases:
             "next_at <= $1 ORDER BY next_at LIMIT $2", (until, limit), now, decide, postpone_to=until + POSTPONED
         )
 
-    async def recompute(self, versions: tuple[str, str], now: datetime, limit: int, decide: Decide) -> int:
-        """Open cases computed under other versions of rules or calendars. Returns how many."""
+    async def recompute(
+        self, than_ours: Literal["older", "newer"], versions: tuple[str, str], now: datetime, limit: int, decide: Decide
+    ) -> int:
+        """Open cases that no other replica has, computed under other versions of rules or calendars. Returns how many.
+
+        Two comparisons in the order of their index: `<>` would read every open case for each batch.
+        """
+        compared = {"older": "<", "newer": ">"}[than_ours]
         return await self._each(
-            """closed_at IS NULL AND received_at IS NOT NULL AND (stuck_at IS NULL OR stuck_at < $4)
-            AND (rules_version, calendar_version) <> ($1, $2) ORDER BY complaint_id LIMIT $3""",
+            f"""closed_at IS NULL AND received_at IS NOT NULL AND (stuck_at IS NULL OR stuck_at < $4)
+            AND (rules_version, calendar_version) {compared} ($1, $2)
+            ORDER BY rules_version, calendar_version, complaint_id LIMIT $3""",
             (*versions, limit, now - POSTPONED),
             now,
             decide,
@@ -235,13 +243,18 @@ class Cases:
         )
         await self._outbox.add(session, messages)
 
-    async def forget_old(self, now: datetime) -> int:
-        """Cases closed longer ago than evidence is kept. Returns how many."""
+    async def forget_old(self, now: datetime, limit: int) -> int:
+        """Cases that ended, or were never registered, and of which nothing was heard for as long as evidence is kept.
+
+        Returns how many.
+        """
         rows = await self._database.fetch(
             """
             WITH old AS (
                 DELETE FROM complaint_sla.cases WHERE complaint_id = ANY(ARRAY(
-                    SELECT complaint_id FROM complaint_sla.cases WHERE closed_at < $1 LIMIT 500))
+                    SELECT complaint_id FROM complaint_sla.cases
+                    WHERE changed_at < $1 AND (closed_at IS NOT NULL OR received_at IS NULL)
+                    ORDER BY changed_at LIMIT $2 FOR UPDATE SKIP LOCKED))
                 RETURNING complaint_id
             ), obligations AS (
                 DELETE FROM complaint_sla.obligations WHERE complaint_id IN (SELECT complaint_id FROM old)
@@ -253,6 +266,7 @@ class Cases:
             SELECT complaint_id FROM old
             """,
             now - KEPT,
+            limit,
         )
         return len(rows)
 

@@ -6,6 +6,7 @@ the others pass it over.
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Literal
 
 import structlog
 
@@ -47,9 +48,9 @@ class Sweeper:
                 continue
             try:
                 if not recomputed:
-                    recomputed = await self._recompute(stopping)
+                    recomputed = await self._recompute("older", stopping) and await self._recompute("newer", stopping)
                 await self._sweep(stopping)
-                await self._upkeep()
+                await self._upkeep(stopping)
             except Exception as error:
                 if not is_away(error):
                     raise
@@ -71,10 +72,12 @@ class Sweeper:
             if count < BATCH:
                 return
 
-    async def _recompute(self, stopping: asyncio.Event) -> bool:
-        """Once a start: cases computed under other rules or calendars than ours. False: not done yet."""
+    async def _recompute(self, than_ours: Literal["older", "newer"], stopping: asyncio.Event) -> bool:
+        """Cases computed under other rules or calendars than ours. False: not done yet."""
         while not stopping.is_set():
-            count = await self._cases.recompute(self._rulebook.versions, self._clock.now(), BATCH, self._recomputed)
+            count = await self._cases.recompute(
+                than_ours, self._rulebook.versions, self._clock.now(), BATCH, self._recomputed
+            )
             if count:
                 log.info("recomputed", cases=count, versions=self._rulebook.versions)
             if count < BATCH:
@@ -89,11 +92,18 @@ class Sweeper:
         metrics.record_said(output.type for output in outputs)
         return Changed(case, list(outputs))
 
-    async def _upkeep(self) -> None:
+    async def _upkeep(self, stopping: asyncio.Event) -> None:
+        """Once an hour. What is older than ours is recomputed again: a case may have been locked at our start, or saved
+        by a replica of the version before. What is newer is left to the replica that made it so."""
         now = self._clock.now()
         if self._upkeep_at is not None and now < self._upkeep_at:
             return
         self._upkeep_at = now + UPKEEP_EVERY
         metrics.record_calendar((self._rulebook.calendars.last_day - now.date()).days)
-        if gone := await self._cases.forget_old(now):
-            log.info("old_cases_forgotten", cases=gone)
+        await self._recompute("older", stopping)
+        while not stopping.is_set():
+            gone = await self._cases.forget_old(now, BATCH)
+            if gone:
+                log.info("old_cases_forgotten", cases=gone)
+            if gone < BATCH:
+                return

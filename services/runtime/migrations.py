@@ -1,6 +1,7 @@
 """Each service owns its schema and its migrations (Alembic); one advisory lock lets replicas race harmlessly."""
 
 import asyncio
+import time
 from pathlib import Path
 
 from alembic import command
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 _LOCK = 0x6D656D626572  # "member"
+LOCK_SECONDS = 0.2
 
 
 def upgrade(dsn: str, schema: str, directory: Path) -> None:
@@ -32,7 +34,7 @@ def _upgrade(connection: Connection, schema: str, directory: Path) -> None:
     config.set_main_option("script_location", str(directory))
     config.attributes["connection"] = connection
     config.attributes["schema"] = schema
-    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+    _lock(connection)
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
     connection.commit()
     try:
@@ -42,6 +44,15 @@ def _upgrade(connection: Connection, schema: str, directory: Path) -> None:
         connection.rollback()
         connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
         connection.commit()
+
+
+def _lock(connection: Connection) -> None:
+    """Asked for again and again: who waits inside a statement holds a snapshot, and the one who has the lock and builds
+    an index CONCURRENTLY waits for every snapshot."""
+    while not connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}).scalar_one():
+        connection.commit()
+        time.sleep(LOCK_SECONDS)
+    connection.commit()
 
 
 def run_online(connection: Connection, schema: str) -> None:

@@ -1,8 +1,7 @@
 """What people did by hand, with who and why; and the events that caused nothing, by member.
 
 Safe beside running services of the version before: a table nobody writes yet, and an index that is built day by day,
-each day in a transaction of its own, over the few events that are not planned. Not CONCURRENTLY: a second replica that
-waits for the migration lock holds a snapshot, and the two would wait for each other.
+each day in a transaction of its own, over the few events that are not planned.
 """
 
 from alembic import op
