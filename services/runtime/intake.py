@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
+import asyncpg
 import structlog
 
 from services.runtime.clock import Clock
@@ -38,15 +39,26 @@ class Refusal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedByDatabase:
+class _Failed:
     """`told`: SQLSTATE, or the error's class."""
 
+    code: str
     told: str
-    code: str = "refused-by-database"
 
     @property
     def reason(self) -> str:
         return f"{self.code} ({self.told})"
+
+
+def _failed(record: Record, error: Exception) -> _Failed:
+    """The database refused a value of the record; or what we do with it is at fault, which only we can mend."""
+    sqlstate = describe(error).get("sqlstate")
+    if sqlstate is None and not isinstance(error, asyncpg.InterfaceError):
+        log.error("record_not_processed", origin=origin_of(record), exc_info=error)
+        return _Failed("internal-error", type(error).__name__)
+    told = sqlstate or type(error).__name__
+    log.error("record_refused_by_database", origin=origin_of(record), told=told)
+    return _Failed("refused-by-database", told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +196,8 @@ class Intake:
         except Exception as error:
             if is_away(error):
                 raise
-            told = describe(error)
             if len(entries) == 1:
-                log.error("record_refused_by_database", origin=origin_of(entries[0][0]), **told)
-                return [Letter(entries[0][0], RefusedByDatabase(told.get("sqlstate", told["error"])))]
+                return [Letter(entries[0][0], _failed(entries[0][0], error))]
             middle = len(entries) // 2
             return [*await self._bisect(entries[:middle], step), *await self._bisect(entries[middle:], step)]
 

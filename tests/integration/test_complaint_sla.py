@@ -4,11 +4,14 @@ import hashlib
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
 
 from schemas.topics import COMPLAINT_SLA_DEAD_LETTERS, DEADLINES
+from services.complaint_sla.case import Case
+from services.complaint_sla.engine import decide
 from services.runtime.clock import FixedClock
 from tests.support.complaint_sla import Desk, fresh_group
 from tests.support.complaint_story import TEXT, at, event_of, received
@@ -140,3 +143,23 @@ async def test_a_case_that_cannot_be_saved_keeps_no_other_from_its_turn(desk: De
         assert await desk.said(good) == [f"{good}/acknowledgement/letter/1"]
         stuck = await desk.fetch("SELECT complaint_id FROM complaint_sla.cases WHERE stuck_at IS NOT NULL")
     assert [row["complaint_id"] for row in stuck] == [poisoned]
+
+
+async def test_a_defect_of_ours_is_told_apart_from_a_value_the_database_refuses(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = desk.complaint(), desk.complaint()
+
+    def break_for_one(case: Case, *rest: Any) -> Any:
+        assert case.id != bad
+        return decide(case, *rest)
+
+    monkeypatch.setattr("services.complaint_sla.ingest.decide", break_for_one)
+    async with desk.running():
+        await desk.say(received(bad, T0), received(good, T0))
+        await desk.heard(good, 1)
+        records = await desk.tape.until(
+            lambda records: any(record.topic == COMPLAINT_SLA_DEAD_LETTERS.name for record in records), "a dead letter"
+        )
+    [letter] = [record for record in records if record.topic == COMPLAINT_SLA_DEAD_LETTERS.name]
+    assert (letter.key.decode(), dict(letter.headers)["reason"]) == (bad, b"internal-error (AssertionError)")
