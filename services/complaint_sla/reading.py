@@ -32,8 +32,8 @@ class Reading:
                    (SELECT coalesce(sum(unconfirmed), 0) FROM complaint_sla.cases WHERE unconfirmed > 0),
                    (SELECT count(*) FROM complaint_sla.cases WHERE stuck_at IS NOT NULL),
                    (SELECT count(*) FROM complaint_sla.outbox),
-                   (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(written_at)), 0)::float8
-                    FROM complaint_sla.outbox)
+                   coalesce(extract(epoch FROM clock_timestamp() -
+                       (SELECT written_at FROM complaint_sla.outbox ORDER BY id LIMIT 1)), 0)::float8
             """,
             now,
         )
@@ -93,7 +93,13 @@ class Reading:
         told = tuple(
             Told(each["at"], each["heard"], self._open(each["source"], each["id"], each["payload"])) for each in rows
         )
-        waiting = await session.fetch("SELECT headers->1->>1 AS id FROM complaint_sla.outbox WHERE key = $1", complaint)
+        waiting = await session.fetch(
+            """
+            SELECT header->>1 AS id FROM complaint_sla.outbox, jsonb_array_elements(headers) AS header
+            WHERE key = $1 AND header->>0 = 'ce_id'
+            """,
+            complaint,
+        )
         return Dossier(case, told, frozenset(each["id"] for each in waiting), row["stuck_at"])
 
     async def complaint_of(self, event: str) -> str | None:
@@ -102,13 +108,6 @@ class Reading:
             "SELECT complaint_id FROM complaint_sla.said WHERE id = $1", event
         )
         return found
-
-    async def next_instant(self) -> datetime | None:
-        """Of all cases; for a demo that wants to know where to jump."""
-        at: datetime | None = await self._database.fetchval(
-            "SELECT min(next_at) FROM complaint_sla.cases WHERE next_at IS NOT NULL"
-        )
-        return at
 
     def _open(self, source: str, id_: str, payload: bytes) -> Event[Data]:
         return read_record((), self._vault.decrypt(payload, f"evidence/{source}/{id_}/payload"))
