@@ -36,6 +36,9 @@ _swept = Counter("complaint_sla_swept_total", "Cases looked at because an instan
 _lag = Gauge(
     "complaint_sla_lag_records", "Records not read yet, of this process's partitions", ["topic"], registry=REGISTRY
 )
+_lag_age = Gauge(
+    "complaint_sla_lag_seconds", "Age of the record last read, while there are more", ["topic"], registry=REGISTRY
+)
 _watermark = Gauge(
     "complaint_sla_watermark_age_seconds",
     "How far behind now the story is known; past 900 s letters and misses wait",
@@ -113,6 +116,8 @@ def record_swept(count: int) -> None:
 def record_lags(lags: Mapping[str, int]) -> None:
     for topic, behind in lags.items():
         _lag.labels(topic).set(behind)
+        last = _last_read.get(topic)
+        _lag_age.labels(topic).set(max(0.0, time.time() - last) if behind and last is not None else 0.0)
 
 
 def record_watermark(watermark: datetime | None, now: datetime) -> None:
