@@ -160,12 +160,13 @@ def write_structured(event: Event[Data]) -> tuple[bytes, list[tuple[str, bytes]]
         "datacontenttype": "application/json",
         "data": event.data.model_dump(mode="json", exclude_unset=True),
     }
-    headers = [
-        ("content-type", STRUCTURED_CONTENT_TYPE.encode()),
-        ("ce_id", event.id.encode()),
-        ("ce_type", event.type.encode()),
-    ]
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(), headers
+    value = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return value, record_headers(event.id, event.type)
+
+
+def record_headers(id: str, type: str) -> list[tuple[str, bytes]]:
+    """Of a record in structured mode."""
+    return [("content-type", STRUCTURED_CONTENT_TYPE.encode()), ("ce_id", id.encode()), ("ce_type", type.encode())]
 
 
 def new_event(*, source: str, id: str, type: str, subject: str, time: datetime, data: Data) -> Event[Data]:

@@ -15,8 +15,17 @@ Lane = Literal["codes", "security", "letters", "general"]
 LANES: tuple[Lane, ...] = ("codes", "security", "letters", "general")
 """In order of urgency."""
 
-To = Literal["login", "communication", "named-channel", "old-and-new", "named-address", "complainant", "handler"]
-"""login, communication: the contact's address. named-channel: e-mail to the login address or SMS to the registered
+To = Literal[
+    "login",
+    "communication",
+    "login-and-communication",
+    "named-channel",
+    "old-and-new",
+    "named-address",
+    "complainant",
+    "handler",
+]
+"""login, communication: the contact's address; login-and-communication: both, if they differ. named-channel: e-mail to the login address or SMS to the registered
 phone the event names. old-and-new: both addresses of the event. named-address: the one the event names. complainant:
 the event's. handler: the event's, else the team's mailbox."""
 
@@ -48,8 +57,15 @@ class Notice:
     brands: frozenset[str]
     supersedes: bool = False
     """A newer one for the same member and purpose replaces older ones that have not left."""
+    in_app: bool = False
+    """Also shown in the portal, beside the e-mail."""
     letter: Letter | None = None
     """The one of the event's letters that this is; None: the event knows no letters, or any of them will do."""
+
+    @property
+    def is_optional(self) -> bool:
+        """May be switched off in the preferences."""
+        return self.lane == "general"
 
     @property
     def margin(self) -> timedelta:

@@ -4,28 +4,24 @@ Everything that does not depend on the member happens once, in `Composer.load`: 
 brand's facts (folded into the template as constants) and the compilation. A mail is then three string joins.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, cast
-from urllib.parse import urlsplit
+from typing import TypeAlias, cast
 
-from jinja2 import Environment, StrictUndefined, Template, TemplateError, meta, nodes
+from jinja2 import TemplateError
 
 from schemas.complaints import Letter
+from schemas.notifications import InAppMessageV1
 from schemas.topics import DATA_OF_TYPE
-from services.notifier import formats
 from services.notifier.brands import BRANDS, Brand, load_brands
+from services.notifier.compiling import Compiled, Compiler, TemplatesError
 from services.notifier.enclosures import VERSION, Enclosures, Place, Procedure
 from services.notifier.facts import CONTACT_FACTS, fact_names
-from services.notifier.folding import LOCALISED, SPOKEN, Folding, constant_lines
-from services.notifier.layout import framed
 from services.notifier.letters import NOTICE_OF_LETTER, TO_POST, letter_fact_names
-from services.notifier.markup import TEXT_RULE, MarkupError, Tags, render
-from services.notifier.mime import Attachment, Email, encoded_lines
-from services.notifier.sms_text import not_gsm7
-from services.notifier.sources import TEMPLATES, ProcedureSource, Source, SourceError, read_procedure, read_source
+from services.notifier.markup import MarkupError
+from services.notifier.mime import Attachment, Email
+from services.notifier.sources import TEMPLATES, SourceError, read_procedure, read_source
 
 Key: TypeAlias = tuple[str, str, str]
 """Notice, brand, locale."""
@@ -34,14 +30,6 @@ ROLE = "role"
 """Whose copy it is (`old`, `new` …): the one fact that the plan adds to those of the event."""
 ENCLOSES = "encloses_procedure"
 """The fact by which a mail takes the complaints procedure along."""
-
-
-class TemplatesError(ValueError):
-    """Templates that cannot be used. `problems` lists every one of them, each naming its file."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
 
 
 class ComposeError(ValueError):
@@ -53,21 +41,10 @@ class ComposeError(ValueError):
         super().__init__(f"{'/'.join(key)}: {reason}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    subject: Template
-    html: Template
-    text: Template
-    sms: Template | None
-    body: Template
-    """The HTML without its frame: what a letter on paper is set from."""
-    constant: Mapping[str, bytes]
-
-
 class Composer:
     """Renders what it has loaded. Safe to share between tasks and threads."""
 
-    def __init__(self, compiled: Mapping[Key, _Compiled], enclosures: Enclosures) -> None:
+    def __init__(self, compiled: Mapping[Key, Compiled], enclosures: Enclosures) -> None:
         self._compiled = compiled
         self._enclosures = enclosures
 
@@ -77,17 +54,18 @@ class Composer:
         wanted: Iterable[Key],
         *,
         known: Mapping[str, frozenset[str]] | None = None,
+        in_app: Collection[str] = (),
         templates: Path = TEMPLATES,
         brands: Mapping[str, Brand] | None = None,
     ) -> "Composer":
         """Compile every (notice, brand, locale) wanted, or raise one `TemplatesError` with all that is wrong.
 
         `known` gives the names a notice's templates may use, `letters.letter_fact_names` of its event's data; a notice
-        it does not have may use any name of any event. Where they enclose the complaints procedure, that is loaded
-        too. Reads the brands if none are given (`BrandError`).
+        it does not have may use any name of any event. Notices `in_app` need that section. Where they enclose the
+        complaints procedure, that is loaded too. Reads the brands if none are given (`BrandError`).
         """
         brands = load_brands(BRANDS) if brands is None else brands
-        compiled: dict[Key, _Compiled] = {}
+        compiled: dict[Key, Compiled] = {}
         procedures: dict[Place, Procedure] = {}
         problems: dict[str, None] = {}
         for key in wanted:
@@ -101,11 +79,13 @@ class Composer:
             else:
                 with _told(problems, f"{notice}/{locale}.md"):
                     source = read_source(templates, notice, locale)
-                    compiled[key] = _Compiler(brand, locale, names | {ROLE}).compile(source)
+                    if notice in in_app and source.in_app is None:
+                        problems[f"{notice}/{locale}.md: section in-app is missing"] = None
+                    compiled[key] = Compiler(brand, locale, names | {ROLE}).compile(source)
                 if ENCLOSES in names and (brand_id, locale) not in procedures:
                     with _told(problems, f"_procedure/{locale}.md"):
                         procedure = read_procedure(templates, locale)
-                        procedures[brand_id, locale] = _Compiler(brand, locale, names | {VERSION}).compile_procedure(
+                        procedures[brand_id, locale] = Compiler(brand, locale, names | {VERSION}).compile_procedure(
                             procedure
                         )
         if problems:
@@ -152,11 +132,28 @@ class Composer:
         except (TemplateError, TypeError, ValueError, KeyError) as error:
             raise ComposeError(key, _reason(error)) from None
 
-    def _of(self, key: Key) -> _Compiled:
+    def in_app(self, notice: str, brand: str, locale: str, facts: Mapping[str, object]) -> InAppMessageV1:
+        """What the portal shows. Raises `ComposeError` as `email` does, and where the notice has no such section."""
+        key = (notice, brand, locale)
+        template = self._of(key).in_app
+        if template is None:
+            raise ComposeError(key, "the notice has no section in-app")
+        try:
+            title, _, text = template.render(facts).strip().partition("\n")
+            return InAppMessageV1(notice=notice, locale=locale, title=title.strip(), text=_joined_lines(text))
+        except (TemplateError, TypeError, ValueError, KeyError) as error:
+            raise ComposeError(key, _reason(error)) from None
+
+    def _of(self, key: Key) -> Compiled:
         compiled = self._compiled.get(key)
         if compiled is None:
             raise ComposeError(key, "not loaded")
         return compiled
+
+
+def _joined_lines(text: str) -> str:
+    """What was left out leaves no gap: one blank line between paragraphs."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
 
 
 def _any_name() -> frozenset[str]:
@@ -180,110 +177,3 @@ def _told(problems: dict[str, None], label: str) -> Iterator[None]:
         problems[str(error)] = None
     except (MarkupError, TemplateError, TemplatesError) as error:
         problems |= dict.fromkeys(f"{label}: {line}" for line in str(error).splitlines())
-
-
-def _refuse_none(value: Any) -> Any:
-    if value is None:
-        raise TemplateError("an absent fact is printed: ask for it first with {% if … %}")
-    return value
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        undefined=StrictUndefined,
-        autoescape=lambda name: name is not None and name.endswith(".html"),  # noqa: S701 the other parts are text
-        finalize=_refuse_none,
-        cache_size=0,
-    )
-    environment.globals.clear()
-    environment.filters |= {name: getattr(formats, name) for name in LOCALISED | SPOKEN}
-    return environment
-
-
-_ENVIRONMENT = _environment()
-
-
-class _Compiler:
-    """One notice for one brand in one language."""
-
-    def __init__(self, brand: Brand, locale: str, names: frozenset[str]) -> None:
-        self._brand = brand
-        self._locale = locale
-        self._names = names
-        self._problems: list[str] = []
-
-    def compile(self, source: Source) -> _Compiled:
-        tags = Tags()
-        mail = render(source.mail, self._locale, tags)
-        footer = render(source.footer, self._locale, tags)
-        self._check_links((*mail.links, *footer.links))
-        document = framed(
-            self._brand,
-            self._locale,
-            subject=tags.hide(source.subject),
-            preheader=tags.hide(source.preheader),
-            body=mail.html,
-            footer=footer.html,
-        )
-        trees = {
-            "subject": self._tree(source.subject, "mail.subject"),
-            "html": self._tree(tags.show_html(document), "mail.html"),
-            "text": self._tree(f"{mail.text}{TEXT_RULE}{footer.text}", "mail.text"),
-            "body": self._tree(tags.show_html(mail.html), "body.html"),
-        }
-        lines = {line for part in ("html", "text") for line in constant_lines(trees[part])}
-        if source.sms is not None:
-            trees["sms"] = self._tree(source.sms, "mail.sms")
-            if foreign := not_gsm7(_literal(trees["sms"])):
-                self._problems.append(f"section sms: not in GSM-7: {' '.join(foreign)}")
-        if self._problems:
-            raise TemplatesError(dict.fromkeys(self._problems))
-        parts = {
-            part: _template(tree, "body.html" if part == "body" else f"mail.{part}") for part, tree in trees.items()
-        }
-        return _Compiled(
-            parts["subject"],
-            parts["html"],
-            parts["text"],
-            parts.get("sms"),
-            parts["body"],
-            constant=encoded_lines(lines),
-        )
-
-    def compile_procedure(self, source: ProcedureSource) -> Procedure:
-        """Raises as `compile` does."""
-        tags = Tags()
-        body = render(source.body, self._locale, tags)
-        self._check_links(body.links)
-        trees = self._tree(source.title, "title"), self._tree(tags.show_html(body.html), "body.html")
-        if self._problems:
-            raise TemplatesError(dict.fromkeys(self._problems))
-        title, html = (_template(tree, name) for tree, name in zip(trees, ("title", "body.html"), strict=True))
-        return Procedure(title, html, source.file, source.version)
-
-    def _check_links(self, links: Iterable[str]) -> None:
-        for link in links:
-            address = urlsplit(link)
-            if address.scheme != "https" or address.hostname not in self._brand.links.domains:
-                self._problems.append("a link leads to a host that is not the brand's, or not by https")
-
-    def _tree(self, source: str, name: str) -> nodes.Template:
-        tree = _ENVIRONMENT.parse(source)
-        Folding(self._brand, self._locale, escaped=name.endswith(".html"), problems=self._problems).visit(tree)
-        variables = meta.find_undeclared_variables(tree) - self._names
-        self._problems += [f"{name}: no fact is called {unknown}" for unknown in sorted(variables)]
-        # Within a condition Jinja would only find out when the condition is met.
-        filters = {node.name for node in tree.find_all(nodes.Filter)} - _ENVIRONMENT.filters.keys()
-        tests = {node.name for node in tree.find_all(nodes.Test)} - _ENVIRONMENT.tests.keys()
-        self._problems += [f"{name}: no filter or test is called {unknown}" for unknown in sorted(filters | tests)]
-        return tree
-
-
-def _template(tree: nodes.Template, name: str) -> Template:
-    """`name` decides about escaping."""
-    return Template.from_code(_ENVIRONMENT, _ENVIRONMENT.compile(tree, name=name, filename=name), globals={})
-
-
-def _literal(tree: nodes.Template) -> str:
-    """The text of a template outside its tags."""
-    return "".join(str(part.data) for part in tree.find_all(nodes.TemplateData))

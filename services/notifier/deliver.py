@@ -14,11 +14,13 @@ import structlog
 from services.notifier import metrics, mime
 from services.notifier.brands import Brand
 from services.notifier.channels.base import Channel, ChannelError, Consequence, OutgoingMessage, Sent
+from services.notifier.channels.in_app import in_app_record
 from services.notifier.compose import ComposeError, Composer
 from services.notifier.ledger.handing_over import Handle
 from services.notifier.ledger.letters import KeptLetters
 from services.notifier.ledger.rows import Leased
 from services.notifier.ledger.sending import AttemptResult, Sending
+from services.notifier.recipients import IN_APP
 from services.notifier.retry import (
     LONGEST_CODE_DELAY,
     LONGEST_DELAY,
@@ -126,6 +128,9 @@ class Delivery:
         sender = brand.sender.address
         if row.channel == "sms":
             body = self._composer.sms(row.notice, row.brand, row.locale, row.facts).encode()
+        elif row.channel == IN_APP:
+            shown = self._composer.in_app(row.notice, row.brand, row.locale, row.facts)
+            body = in_app_record(str(row.id), row.address, row.accepted_at, shown)
         else:
             facts = {**row.facts, "again": row.again} if row.to_complainant else row.facts
             email = self._composer.email(row.notice, row.brand, row.locale, facts)

@@ -13,6 +13,7 @@ from services.notifier.brands import Brand
 from services.notifier.catalogue import Lane as LaneName
 from services.notifier.channels.base import Channel
 from services.notifier.channels.email_smtp import Relay, SmtpChannel
+from services.notifier.channels.in_app import InAppChannel
 from services.notifier.channels.sms_twilio import TwilioChannel
 from services.notifier.compose import Composer
 from services.notifier.deliver import Delivery
@@ -28,6 +29,7 @@ from services.notifier.ledger.sending import Sending
 from services.notifier.ledger.stories import Stories
 from services.notifier.ledger.upkeep import Upkeep
 from services.notifier.plan import Rules
+from services.notifier.recipients import IN_APP
 from services.notifier.service_desk import ServiceDesk
 from services.notifier.settings import NotifierSettings
 from services.notifier.startup import SERVICE, load_messages, refuse_unfit_topics
@@ -279,4 +281,5 @@ def _channels(settings: NotifierSettings, clock: Clock) -> dict[str, Channel]:
             send_seconds=settings.smtp_send_seconds,
             clock=clock,
         ),
+        IN_APP: InAppChannel(lambda: producer_of(settings, f"{SERVICE}-in-app")),
     }

@@ -153,10 +153,15 @@ def _plan(
     facts = _facts(event, contact, brand)
     return Planned(
         tuple(
-            _judged(_notification(event, notice, recipient, brand=name, locale=locale, facts=facts), now, rules)
+            _judged(
+                _notification(event, notice, recipient, brand=name, locale=locale, facts=facts),
+                now,
+                rules,
+                switched_off=notice.is_optional and contact is not None and not contact.preferences.general,
+            )
             for notice in notices
             for locale in (_locale(notice, event.data, contact, brand),)
-            for recipient in recipients(notice, event.data, contact, rules.team_mailbox)
+            for recipient in recipients(notice, event, contact, rules.team_mailbox)
         )
     )
 
@@ -174,7 +179,7 @@ def plan_failure(event: Event[Data], reason: str) -> Planned:
                 facts=facts_of(event.data, None),
             )
             for notice in NOTICES_OF_TYPE.get(event.type, ())
-            for recipient in recipients_without_contact(notice, event.data)
+            for recipient in recipients_without_contact(notice, event)
         )
     )
 
@@ -216,10 +221,12 @@ def _facts(event: Event[Data], contact: ContactV1 | None, brand: Brand) -> Facts
     return facts_of(event.data, contact)
 
 
-def _judged(notification: Notification, now: datetime, rules: Rules) -> Notification:
+def _judged(notification: Notification, now: datetime, rules: Rules, *, switched_off: bool) -> Notification:
     """Born expired or suppressed, where that is already known."""
     if notification.state != "accepted" or notification.address is None:
         return notification
+    if switched_off:
+        return replace(notification, state="suppressed", reason="switched-off")
     if notification.hand_over_by is not None and notification.hand_over_by <= now:
         return replace(notification, state="expired", reason="late")
     if not rules.deliverable(notification.channel, notification.address):

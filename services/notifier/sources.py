@@ -5,6 +5,7 @@ notices say. A file is sections:
     === preheader ===       one line, what an inbox shows after the subject
     === mail ===            Markdown (services/notifier/markup.py says which)
     === sms ===             text, GSM-7 characters only
+    === in-app ===          plain text for the portal: a line that is the title, a blank line, paragraphs
 
 In a mail a line `{% include "greeting" %}` stands for the shared section of that name. The shared file also holds
 `footer`, which every mail gets. The complaints procedure is `_procedure/<locale>.md`, with sections of its own:
@@ -22,7 +23,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 _SECTION = re.compile(r"^=== ([a-z][a-z-]*) ===$", re.MULTILINE)
 _INCLUDE = re.compile(r'^\{% include "([a-z-]+)" %\}$', re.MULTILINE)
 _REQUIRED = frozenset({"subject", "preheader", "mail"})
-_KNOWN = _REQUIRED | {"sms"}
+_KNOWN = _REQUIRED | {"sms", "in-app"}
 _PROCEDURE = frozenset({"title", "file", "version", "body"})
 
 
@@ -39,6 +40,7 @@ class Source:
     mail: str
     footer: str
     sms: str | None
+    in_app: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def read_source(folder: Path, notice: str, locale: str) -> Source:
         mail=_included(sections["mail"], shared, label),
         footer=shared["footer"],
         sms=sections.get("sms"),
+        in_app=sections.get("in-app"),
     )
 
 

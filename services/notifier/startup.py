@@ -9,7 +9,8 @@ from aiokafka.errors import KafkaError
 from schemas.topics import DATA_OF_TYPE
 from services.notifier.brands import Brand, BrandError, load_brands
 from services.notifier.catalogue import CATALOGUE
-from services.notifier.compose import Composer, TemplatesError
+from services.notifier.compiling import TemplatesError
+from services.notifier.compose import Composer
 from services.notifier.ledger.upkeep import DEAD_LETTERS_LIVE, HORIZON
 from services.notifier.letters import letter_fact_names
 from services.notifier.settings import NotifierSettings
@@ -76,6 +77,8 @@ def _composer(brands: Mapping[str, Brand]) -> Composer:
     ]
     known = {notice.name: letter_fact_names(DATA_OF_TYPE[notice.on]) for notice in CATALOGUE}
     try:
-        return Composer.load(wanted, known=known, brands=brands)
+        return Composer.load(
+            wanted, known=known, in_app={notice.name for notice in CATALOGUE if notice.in_app}, brands=brands
+        )
     except TemplatesError as error:
         raise SettingsError(SERVICE, list(error.problems)) from None

@@ -20,7 +20,12 @@ def messages(case: Case) -> dict[Path, str]:
         return {FILES / f"{case.id}.sms": f"{cost.encoding}, parts: {cost.parts}\n\n{text}\n"}
     loaded = letter_composer() if case.notice in TYPE_OF_NOTICE else composer()
     email = loaded.email(*case.key, case.facts)
+    shown = {}
+    if case.in_app:
+        in_portal = loaded.in_app(*case.key, case.facts)
+        shown = {FILES / f"{case.id}.in-app": f"{in_portal.title}\n\n{in_portal.text}\n"}
     return {
+        **shown,
         FILES / f"{case.id}.txt": f"Subject: {email.subject}\n\n{email.text}",
         FILES / f"{case.id}.html": email.html,
     }

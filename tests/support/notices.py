@@ -25,6 +25,7 @@ class Case:
     role: str
     example: str
     facts: dict[str, Any]
+    in_app: bool = False
 
     @property
     def channel(self) -> str:
@@ -44,7 +45,8 @@ class Case:
 def composer() -> Composer:
     """Loaded as the notifier loads it."""
     known = {notice.name: fact_names(DATA_OF_TYPE[notice.on]) for notice in CATALOGUE}
-    return Composer.load({case.key for case in cases()}, known=known)
+    in_app = {notice.name for notice in CATALOGUE if notice.in_app}
+    return Composer.load({case.key for case in cases()}, known=known, in_app=in_app)
 
 
 @cache
@@ -68,6 +70,7 @@ def _cases(notice: Notice) -> Iterator[Case]:
                         locale=locale,
                         role=role,
                         example=example.removeprefix("."),
+                        in_app=notice.in_app,
                         facts={**facts.public, **facts.secrets, "role": role},
                     )
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from services.notifier.brands import load_brands
-from services.notifier.compose import ComposeError, Composer, TemplatesError
+from services.notifier.compiling import TemplatesError
+from services.notifier.compose import ComposeError, Composer
 from services.notifier.mime import Email, assemble, mailbox
 from services.notifier.sms_text import Parts, sms_parts
 from services.notifier.sources import TEMPLATES

@@ -14,7 +14,7 @@ class OutgoingMessage:
     """The notification's id: the same on every attempt."""
     address: str
     body: bytes
-    """E-mail: the MIME message; SMS: UTF-8 text."""
+    """E-mail: the MIME message; SMS: UTF-8 text; in-app: the value of the record."""
     sender: str
     expires_at: datetime | None
     """The provider must not deliver after it, where it can be told."""

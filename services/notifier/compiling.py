@@ -1,0 +1,148 @@
+"""One template → what renders it: Markdown, layout, styles and the brand's facts happen here, once, at load."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, StrictUndefined, Template, TemplateError, meta, nodes
+
+from services.notifier import formats
+from services.notifier.brands import Brand
+from services.notifier.enclosures import Procedure
+from services.notifier.folding import LOCALISED, SPOKEN, Folding, constant_lines
+from services.notifier.layout import framed
+from services.notifier.markup import TEXT_RULE, Tags, render
+from services.notifier.mime import encoded_lines
+from services.notifier.sms_text import not_gsm7
+from services.notifier.sources import ProcedureSource, Source
+
+
+class TemplatesError(ValueError):
+    """Templates that cannot be used. `problems` lists every one of them, each naming its file."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    subject: Template
+    html: Template
+    text: Template
+    sms: Template | None
+    in_app: Template | None
+    body: Template
+    """The HTML without its frame: what a letter on paper is set from."""
+    constant: Mapping[str, bytes]
+
+
+def _refuse_none(value: Any) -> Any:
+    if value is None:
+        raise TemplateError("an absent fact is printed: ask for it first with {% if … %}")
+    return value
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        undefined=StrictUndefined,
+        autoescape=lambda name: name is not None and name.endswith(".html"),  # noqa: S701 the other parts are text
+        finalize=_refuse_none,
+        cache_size=0,
+    )
+    environment.globals.clear()
+    environment.filters |= {name: getattr(formats, name) for name in LOCALISED | SPOKEN}
+    return environment
+
+
+_ENVIRONMENT = _environment()
+
+
+class Compiler:
+    """One notice for one brand in one language."""
+
+    def __init__(self, brand: Brand, locale: str, names: frozenset[str]) -> None:
+        self._brand = brand
+        self._locale = locale
+        self._names = names
+        self._problems: list[str] = []
+
+    def compile(self, source: Source) -> Compiled:
+        tags = Tags()
+        mail = render(source.mail, self._locale, tags)
+        footer = render(source.footer, self._locale, tags)
+        self._check_links((*mail.links, *footer.links))
+        document = framed(
+            self._brand,
+            self._locale,
+            subject=tags.hide(source.subject),
+            preheader=tags.hide(source.preheader),
+            body=mail.html,
+            footer=footer.html,
+        )
+        trees = {
+            "subject": self._tree(source.subject, "mail.subject"),
+            "html": self._tree(tags.show_html(document), "mail.html"),
+            "text": self._tree(f"{mail.text}{TEXT_RULE}{footer.text}", "mail.text"),
+            "body": self._tree(tags.show_html(mail.html), "body.html"),
+        }
+        lines = {line for part in ("html", "text") for line in constant_lines(trees[part])}
+        if source.sms is not None:
+            trees["sms"] = self._tree(source.sms, "mail.sms")
+            if foreign := not_gsm7(_literal(trees["sms"])):
+                self._problems.append(f"section sms: not in GSM-7: {' '.join(foreign)}")
+        if source.in_app is not None:
+            trees["in_app"] = self._tree(source.in_app, "mail.in_app")
+        if self._problems:
+            raise TemplatesError(dict.fromkeys(self._problems))
+        parts = {
+            part: _template(tree, "body.html" if part == "body" else f"mail.{part}") for part, tree in trees.items()
+        }
+        return Compiled(
+            parts["subject"],
+            parts["html"],
+            parts["text"],
+            parts.get("sms"),
+            parts.get("in_app"),
+            parts["body"],
+            constant=encoded_lines(lines),
+        )
+
+    def compile_procedure(self, source: ProcedureSource) -> Procedure:
+        """Raises as `compile` does."""
+        tags = Tags()
+        body = render(source.body, self._locale, tags)
+        self._check_links(body.links)
+        trees = self._tree(source.title, "title"), self._tree(tags.show_html(body.html), "body.html")
+        if self._problems:
+            raise TemplatesError(dict.fromkeys(self._problems))
+        title, html = (_template(tree, name) for tree, name in zip(trees, ("title", "body.html"), strict=True))
+        return Procedure(title, html, source.file, source.version)
+
+    def _check_links(self, links: Iterable[str]) -> None:
+        for link in links:
+            address = urlsplit(link)
+            if address.scheme != "https" or address.hostname not in self._brand.links.domains:
+                self._problems.append("a link leads to a host that is not the brand's, or not by https")
+
+    def _tree(self, source: str, name: str) -> nodes.Template:
+        tree = _ENVIRONMENT.parse(source)
+        Folding(self._brand, self._locale, escaped=name.endswith(".html"), problems=self._problems).visit(tree)
+        variables = meta.find_undeclared_variables(tree) - self._names
+        self._problems += [f"{name}: no fact is called {unknown}" for unknown in sorted(variables)]
+        # Within a condition Jinja would only find out when the condition is met.
+        filters = {node.name for node in tree.find_all(nodes.Filter)} - _ENVIRONMENT.filters.keys()
+        tests = {node.name for node in tree.find_all(nodes.Test)} - _ENVIRONMENT.tests.keys()
+        self._problems += [f"{name}: no filter or test is called {unknown}" for unknown in sorted(filters | tests)]
+        return tree
+
+
+def _template(tree: nodes.Template, name: str) -> Template:
+    """`name` decides about escaping."""
+    return Template.from_code(_ENVIRONMENT, _ENVIRONMENT.compile(tree, name=name, filename=name), globals={})
+
+
+def _literal(tree: nodes.Template) -> str:
+    """The text of a template outside its tags."""
+    return "".join(str(part.data) for part in tree.find_all(nodes.TemplateData))
