@@ -86,6 +86,11 @@ chaos: ## The path under attack: kill -9, standstill, outages, broken builds. 20
 	@$(PYTHON) bootstrap.py test
 	@$(PYTEST) --capture=no --durations=0 tests/chaos
 
+.PHONY: preview
+preview: ## Every message in a gallery, var/gallery/index.html. AGAINST=main shows only what differs, side by side.
+	@$(PYTHON) bootstrap.py check
+	@$(BIN)/member-notices preview $(if $(AGAINST),--against $(AGAINST))
+
 .PHONY: golden
 golden: ## Rewrite the expected text of every notice; look at the difference before you commit it.
 	@$(PYTHON) bootstrap.py check

@@ -392,6 +392,21 @@ def deadlines(  # noqa: PLR0913, PLR0917, RUF100 (options)
 
 
 @app.command()
+def preview(
+    out: Annotated[Path, typer.Option(help="The folder to write")] = Path("var/gallery"),
+    notice: Annotated[list[str] | None, typer.Option(help="Only this notice; may be repeated")] = None,
+    against: Annotated[str | None, typer.Option(help="Only what differs from this git revision, side by side")] = None,
+) -> None:
+    """A gallery of every notice in every language and brand: light, dark, phone, text, SMS, portal."""
+    from services.notifier.preview_command import preview as write
+
+    try:
+        typer.echo(write(out, frozenset(notice or ()), against))
+    except ValueError as error:
+        raise SystemExit(f"No gallery: {error}") from None
+
+
+@app.command()
 def demo(
     once: Annotated[bool, typer.Option(help="Play the day once, check it, exit 0 or 1")] = False,
 ) -> None:

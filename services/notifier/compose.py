@@ -15,6 +15,7 @@ from schemas.complaints import Letter
 from schemas.notifications import InAppMessageV1
 from schemas.topics import DATA_OF_TYPE
 from services.notifier.brands import BRANDS, Brand, load_brands
+from services.notifier.catalogue import CATALOGUE
 from services.notifier.compiling import Compiled, Compiler, TemplatesError
 from services.notifier.enclosures import VERSION, Enclosures, Place, Procedure
 from services.notifier.facts import CONTACT_FACTS, fact_names
@@ -154,6 +155,22 @@ class Composer:
 def _joined_lines(text: str) -> str:
     """What was left out leaves no gap: one blank line between paragraphs."""
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
+
+
+def load_catalogue(brands: Mapping[str, Brand]) -> Composer:
+    """Every notice of the catalogue in every language of its brands. Raises `TemplatesError` with all that is wrong."""
+    return Composer.load(
+        (
+            (notice.name, brand.id, language)
+            for notice in CATALOGUE
+            for brand in brands.values()
+            if brand.id in notice.brands
+            for language in brand.languages
+        ),
+        known={notice.name: letter_fact_names(DATA_OF_TYPE[notice.on]) for notice in CATALOGUE},
+        in_app={notice.name for notice in CATALOGUE if notice.in_app},
+        brands=brands,
+    )
 
 
 def _any_name() -> frozenset[str]:

@@ -6,13 +6,10 @@ from datetime import timedelta
 import structlog
 from aiokafka.errors import KafkaError
 
-from schemas.topics import DATA_OF_TYPE
 from services.notifier.brands import Brand, BrandError, load_brands
-from services.notifier.catalogue import CATALOGUE
 from services.notifier.compiling import TemplatesError
-from services.notifier.compose import Composer
+from services.notifier.compose import Composer, load_catalogue
 from services.notifier.ledger.upkeep import DEAD_LETTERS_LIVE, HORIZON
-from services.notifier.letters import letter_fact_names
 from services.notifier.settings import NotifierSettings
 from services.runtime.settings import SettingsError
 from services.runtime.topics import retentions
@@ -68,17 +65,7 @@ def _brands(settings: NotifierSettings) -> dict[str, Brand]:
 
 def _composer(brands: Mapping[str, Brand]) -> Composer:
     """Every notice of the catalogue in every language of its brands, or no start."""
-    wanted = [
-        (notice.name, brand.id, language)
-        for notice in CATALOGUE
-        for brand in brands.values()
-        if brand.id in notice.brands
-        for language in brand.languages
-    ]
-    known = {notice.name: letter_fact_names(DATA_OF_TYPE[notice.on]) for notice in CATALOGUE}
     try:
-        return Composer.load(
-            wanted, known=known, in_app={notice.name for notice in CATALOGUE if notice.in_app}, brands=brands
-        )
+        return load_catalogue(brands)
     except TemplatesError as error:
         raise SettingsError(SERVICE, list(error.problems)) from None

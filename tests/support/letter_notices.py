@@ -1,19 +1,17 @@
 """Every letter of a complaint, and every mail to its handler, with what it is rendered from: each committed example of
 its event, in each language of the brand."""
 
-from collections.abc import Iterator
 from functools import cache
 
 from schemas.deadlines import LetterDueV1
-from schemas.envelope import Event, read_event
-from schemas.topics import DATA_OF_TYPE
+from schemas.envelope import Event
 from schemas.types import Data
 from services.notifier.brands import load_brands
-from services.notifier.compose import Composer
+from services.notifier.catalogue import CATALOGUE
 from services.notifier.facts import Facts
-from services.notifier.letters import NOTICE_OF_LETTER, TO_POST, alert_facts, letter_fact_names, letter_facts
-from tests.support.contract import EXAMPLES
-from tests.support.notices import Case
+from services.notifier.letters import NOTICE_OF_LETTER, TO_POST, alert_facts, letter_facts
+from services.notifier.samples import samples_of
+from tests.support.notices import Case, composer
 
 BRAND = "cigna-healthcare"
 LETTER_DUE = "complaints.letter-due.v1"
@@ -39,19 +37,13 @@ FULLEST = {
 """The example that says most of each."""
 
 
-@cache
-def letter_composer() -> Composer:
-    """Loaded as the notifier loads it."""
-    known = {notice: letter_fact_names(DATA_OF_TYPE[type_]) for notice, type_ in TYPE_OF_NOTICE.items()}
-    languages = load_brands()[BRAND].languages
-    return Composer.load(
-        ((notice, BRAND, language) for notice in TYPE_OF_NOTICE for language in languages), known=known
-    )
+letter_composer = composer
 
 
 @cache
 def letter_cases() -> tuple[Case, ...]:
-    return tuple(_cases())
+    brands = load_brands()
+    return tuple(sample for notice in CATALOGUE if notice.lane == "letters" for sample in samples_of(notice, brands))
 
 
 def fullest(notice: str, locale: str) -> Case:
@@ -75,19 +67,3 @@ def notice_of(event: Event[Data]) -> str:
     if event.type == LETTER_DUE and isinstance(event.data, LetterDueV1):
         return NOTICE_OF_LETTER[event.data.letter]
     return event.type.split(".")[1]
-
-
-def _cases() -> Iterator[Case]:
-    for file, document in EXAMPLES.items():
-        event = read_event(document)
-        if event.type not in TYPE_OF_NOTICE.values():
-            continue
-        for locale in load_brands()[BRAND].languages:
-            yield Case(
-                notice=notice_of(event),
-                brand=BRAND,
-                locale=locale,
-                role="complainant" if event.type == LETTER_DUE else "handler",
-                example=file.removeprefix(event.type).removesuffix(".json").removeprefix("."),
-                facts={**facts_in(event, locale).public, "role": "complainant"},
-            )

@@ -1,0 +1,133 @@
+"""Every message on one page: light, dark and on a phone, its text part, its SMS with its parts, what the portal shows.
+
+A folder of plain files: `index.html` and the mails beside it, each as it is sent. Nothing is fetched from elsewhere.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from html import escape
+from itertools import groupby
+from pathlib import Path
+
+from services.notifier.compose import ComposeError, Composer
+from services.notifier.samples import Sample
+from services.notifier.sms_text import sms_parts
+
+_PAGE = Path(__file__).parent / "templates" / "_layout" / "gallery.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One message of the gallery: its card, and the mail's own page where it has one."""
+
+    sample: Sample
+    card: str
+    page: tuple[str, str] | None
+    """File name and HTML."""
+
+
+def write(folder: Path, samples: Iterable[Sample], composer: Composer, before: Composer | None = None) -> int:
+    """Into `folder`, made if it is not there. With `before`, only what it says otherwise, and both beside each other.
+
+    Returns how many messages. Raises `ComposeError`, `OSError`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shown = [
+        each
+        for sample in samples
+        if before is None or _said(sample, composer) != _said(sample, before)
+        for each in _side_by_side(sample, composer, before)
+    ]
+    for each in shown:
+        if each.page is not None:
+            name, html = each.page
+            (folder / name).write_text(html, encoding="utf-8")
+    page = _PAGE.read_text(encoding="utf-8")
+    page = page.replace("<!-- filters -->", "".join(_filters(shown))).replace("<!-- cards -->", "".join(_cards(shown)))
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    return len(shown)
+
+
+def _side_by_side(sample: Sample, composer: Composer, before: Composer | None) -> Iterator[Shown]:
+    if before is not None and _said(sample, before) is not None:
+        yield _shown(sample, before, "before")
+    yield _shown(sample, composer, "" if before is None else "now")
+
+
+def _said(sample: Sample, composer: Composer) -> tuple[str, ...] | None:
+    """None: the notice was not there, or could not be made of today's facts."""
+    try:
+        if sample.channel == "sms":
+            return (composer.sms(*sample.key, sample.facts),)
+        email = composer.email(*sample.key, sample.facts)
+        shown = composer.in_app(*sample.key, sample.facts).text if sample.in_app else ""
+    except ComposeError:
+        return None
+    return email.subject, email.html, email.text, shown
+
+
+def _shown(sample: Sample, composer: Composer, when: str) -> Shown:
+    if sample.channel == "sms":
+        return Shown(sample, _card(sample, when, _sms(composer.sms(*sample.key, sample.facts))), None)
+    email = composer.email(*sample.key, sample.facts)
+    name = "-".join(filter(None, (sample.id.replace("/", "-"), when))) + ".html"
+    parts = [
+        _frame(name, "light", "desktop"),
+        _frame(name, "dark", "desktop"),
+        _frame(name, "light", "phone"),
+        _frame(name, "dark", "phone"),
+        f"<details><summary>Text part</summary><pre lang={sample.locale}>{escape(email.text)}</pre></details>",
+    ]
+    if email.attachments:
+        parts.append(f"<p class=note>Attached: {escape(', '.join(each.filename for each in email.attachments))}</p>")
+    if sample.in_app:
+        portal = composer.in_app(*sample.key, sample.facts)
+        parts.append(
+            f"<figure class=portal lang={sample.locale}><figcaption>In the portal</figcaption>"
+            f"<strong>{escape(portal.title)}</strong><p>{escape(portal.text)}</p></figure>"
+        )
+    return Shown(sample, _card(sample, when, "".join(parts), email.subject), (name, email.html))
+
+
+def _frame(name: str, scheme: str, width: str) -> str:
+    label = f"{width}, {scheme}"
+    return (
+        f'<figure class="mail {width} {scheme}"><figcaption>{label}</figcaption>'
+        f'<iframe src="{escape(name)}" title="{label}" loading=lazy sandbox></iframe></figure>'
+    )
+
+
+def _sms(text: str) -> str:
+    cost = sms_parts(text)
+    parts = "1 part" if cost.parts == 1 else f"{cost.parts} parts"
+    return (
+        f"<figure class=sms><figcaption>SMS · {parts} · {cost.encoding} · {len(text)} characters</figcaption>"
+        f"<p>{escape(text)}</p></figure>"
+    )
+
+
+def _card(sample: Sample, when: str, inside: str, subject: str = "") -> str:
+    told = " · ".join(filter(None, (when, sample.brand, sample.locale, sample.role, sample.example)))
+    heading = f"<h3>{escape(subject)}</h3>" if subject else ""
+    return (
+        f'<article data-brand="{sample.brand}" data-locale="{sample.locale}">'
+        f"<p class=told>{escape(told)}</p>{heading}<div class=views>{inside}</div></article>"
+    )
+
+
+def _cards(shown: Iterable[Shown]) -> Iterator[str]:
+    for notice, group in groupby(shown, lambda each: each.sample.notice):
+        yield f'<section id="{notice}"><h2>{notice}</h2>{"".join(each.card for each in group)}</section>'
+
+
+def _filters(shown: list[Shown]) -> Iterator[str]:
+    for name, values in (
+        ("brand", sorted({each.sample.brand for each in shown})),
+        ("locale", sorted({each.sample.locale for each in shown})),
+    ):
+        yield f"<fieldset><legend>{name}</legend>"
+        for value in values:
+            yield f'<label><input type=checkbox checked data-filter="{name}" value="{value}"> {value}</label>'
+        yield "</fieldset>"
+    links = (f'<a href="#{name}">{name}</a>' for name in dict.fromkeys(each.sample.notice for each in shown))
+    yield f"<nav aria-label=Notices>{''.join(links)}</nav>"

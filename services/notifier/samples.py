@@ -1,0 +1,115 @@
+"""Every notice with what it can be looked at with: each committed example of its event, in each brand and language."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import schemas
+from schemas.deadlines import LetterDueV1
+from schemas.envelope import Event, read_event
+from schemas.members import ContactV1
+from schemas.types import Data
+from services.notifier.brands import Brand
+from services.notifier.catalogue import CATALOGUE, OF_COMPLAINTS, Notice
+from services.notifier.facts import Facts, facts_of
+from services.notifier.letters import alert_facts, letter_facts
+from services.notifier.recipients import IN_APP
+
+EXAMPLES = Path(schemas.__file__).parent / "examples"
+MINIMAL = "minimal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One message. `example` is the part of the example's file name after the type: empty, or `minimal` …"""
+
+    notice: str
+    brand: str
+    locale: str
+    role: str
+    example: str
+    facts: dict[str, Any]
+    in_app: bool = False
+
+    @property
+    def channel(self) -> str:
+        return str(self.facts.get("channel", "email"))
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.notice, self.brand, self.locale
+
+    @property
+    def id(self) -> str:
+        role = self.role if self.role in {"old", "new"} else ""
+        return "/".join((self.brand, self.notice, ".".join(filter(None, (self.locale, role, self.example)))))
+
+
+def samples(brands: dict[str, Brand]) -> Iterator[Sample]:
+    """In the catalogue's order."""
+    return (sample for notice in CATALOGUE for sample in samples_of(notice, brands))
+
+
+def samples_of(notice: Notice, brands: dict[str, Brand]) -> Iterator[Sample]:
+    for example, event in _examples(notice):
+        for brand in sorted(notice.brands):
+            for locale in brands[brand].languages:
+                facts = _facts(event, locale, minimal=MINIMAL in example)
+                for role in _roles(notice):
+                    yield Sample(
+                        notice=notice.name,
+                        brand=brand,
+                        locale=locale,
+                        role=role,
+                        example=example,
+                        facts={**facts.public, **facts.secrets, "role": role},
+                        in_app=notice.in_app,
+                    )
+
+
+def sample_contact(*, minimal: bool = False) -> ContactV1:
+    """The committed example of a contact."""
+    name = f"members.contact.v1{'.minimal' if minimal else ''}.json"
+    data = read_event(_documents()[name]).data
+    assert isinstance(data, ContactV1), "the example of a contact"
+    return data
+
+
+def channels_of(sample: Sample) -> tuple[str, ...]:
+    return (sample.channel, IN_APP) if sample.in_app else (sample.channel,)
+
+
+@cache
+def _documents() -> dict[str, dict[str, Any]]:
+    return {path.name: json.loads(path.read_text("utf-8")) for path in sorted(EXAMPLES.glob("*.json"))}
+
+
+def _examples(notice: Notice) -> Iterator[tuple[str, Event[Data]]]:
+    for file, document in _documents().items():
+        event = read_event(document)
+        if event.type != notice.on or (
+            notice.letter is not None and getattr(event.data, "letter", None) != notice.letter
+        ):
+            continue
+        yield file.removeprefix(event.type).removesuffix(".json").removeprefix("."), event
+
+
+def _facts(event: Event[Data], locale: str, *, minimal: bool) -> Facts:
+    if isinstance(event.data, LetterDueV1):
+        return letter_facts(event.data, event.subject, locale)
+    if event.type in OF_COMPLAINTS:
+        return alert_facts(event.data, event.subject)
+    return facts_of(event.data, sample_contact(minimal=minimal))
+
+
+def _roles(notice: Notice) -> tuple[str, ...]:
+    match notice.to:
+        case "old-and-new":
+            return "old", "new"
+        case "complainant" | "handler":
+            return (notice.to,)
+        case _:
+            return ("login",)
