@@ -31,13 +31,15 @@ def write(folder: Path, samples: Iterable[Sample], composer: Composer, before: C
 
     Returns how many messages. Raises `ComposeError`, `OSError`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     shown = [
         each
         for sample in samples
         if before is None or _said(sample, composer) != _said(sample, before)
         for each in _side_by_side(sample, composer, before)
     ]
+    if not shown:
+        return 0
+    folder.mkdir(parents=True, exist_ok=True)
     for each in shown:
         if each.page is not None:
             name, html = each.page
