@@ -69,6 +69,7 @@ CATALOGUE: tuple[Notice, ...] = (
     Notice("change-your-password", "identity.password-change-requested.v1", "named-address", "codes", AS_THE_EVENT_SAYS, CIGNA, supersedes=True),
     Notice("password-reset", "identity.password-reset.v1", "login", "security", SECURITY_LIFE, CIGNA),
     Notice("account-locked", "identity.account-locked.v1", "login", "security", SECURITY_LIFE, CIGNA),
+    Notice("unlock-account", "identity.unlock-requested.v1", "login", "codes", AS_THE_EVENT_SAYS, CIGNA, supersedes=True),
     Notice("complaint-acknowledged", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="acknowledgement"),
     Notice("complaint-information-requested", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="information-request"),
     Notice("complaint-resolved-early", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="summary"),

@@ -195,7 +195,7 @@ def test_subjects_of_the_code_mail(locale: str, says: str) -> None:
 
 @pytest.mark.parametrize(
     "notice",
-    ["one-time-verification-code", "password-changed", "change-your-password"],
+    ["one-time-verification-code", "password-changed", "change-your-password", "password-reset", "unlock-account"],
 )
 @pytest.mark.parametrize(
     ("locale", "facts"),
