@@ -72,6 +72,7 @@ CATALOGUE: tuple[Notice, ...] = (
     Notice("unlock-account", "identity.unlock-requested.v1", "login", "codes", AS_THE_EVENT_SAYS, CIGNA, supersedes=True),
     Notice("security-method-reset", "identity.security-method-reset.v1", "login", "security", SECURITY_LIFE, CIGNA),
     Notice("welcome", "members.welcomed.v1", "login", "general", GENERAL_LIFE, CIGNA),
+    Notice("portal-access-ends", "members.portal-access-ending.v1", "communication", "general", GENERAL_LIFE, CIGNA),
     Notice("complaint-acknowledged", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="acknowledgement"),
     Notice("complaint-information-requested", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="information-request"),
     Notice("complaint-resolved-early", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="summary"),
