@@ -127,7 +127,7 @@ async def test_what_the_plan_refuses_leaves_nothing_behind_and_may_come_again(le
 
 async def test_a_known_event_without_a_notice_is_remembered_and_counted(ledger: Ledger) -> None:
     member = await ledger.known()
-    event = event_of("members.welcomed.v1", member, id=f"{member}-w", time=T0, welcomed_at=T0)
+    event = event_of("members.coverage-reinstated.v1", member, id=f"{member}-w", time=T0, reinstated_on=T0.date())
     assert (await ledger.accept(event)).plans == {"skipped:no-notice": 1}
     assert (await ledger.accept(event)).plans == {"duplicate": 1}
     assert await ledger.events(member) == [("skipped", "no-notice")]

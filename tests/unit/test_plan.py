@@ -163,7 +163,7 @@ def test_a_brand_that_does_not_send_the_notice_skips_it() -> None:
 
 
 def test_a_known_event_without_a_notice_is_skipped_known_member_or_not() -> None:
-    event = event_of("members.welcomed.v1", "m-1", id="w-1", time=T0, welcomed_at=T0)
+    event = event_of("members.coverage-reinstated.v1", "m-1", id="w-1", time=T0, reinstated_on=T0.date())
     assert plan(event, CONTACT, T0, RULES) == plan(event, None, T0, RULES) == Skipped("no-notice")
 
 
