@@ -57,15 +57,17 @@ class Notice:
 
 
 CIGNA = frozenset({"cigna-healthcare"})
+CM = frozenset({"cm"})
+BOTH = CIGNA | CM
 
 CATALOGUE: tuple[Notice, ...] = (
     # ruff: noqa: E501 (a table reads by column)
     # name, on event, to, lane, lives, brands
-    Notice("one-time-verification-code", "identity.verification-code-issued.v1", "named-channel", "codes", AS_THE_EVENT_SAYS, CIGNA, supersedes=True),
-    Notice("password-changed", "identity.password-changed.v1", "login", "security", SECURITY_LIFE, CIGNA),
-    Notice("new-sign-on", "identity.new-sign-on-detected.v1", "login", "security", SECURITY_LIFE, CIGNA),
-    Notice("email-address-changed", "identity.email-address-changed.v1", "old-and-new", "security", SECURITY_LIFE, CIGNA),
-    Notice("security-method-enrolled", "identity.security-method-enrolled.v1", "login", "security", SECURITY_LIFE, CIGNA),
+    Notice("one-time-verification-code", "identity.verification-code-issued.v1", "named-channel", "codes", AS_THE_EVENT_SAYS, BOTH, supersedes=True),
+    Notice("password-changed", "identity.password-changed.v1", "login", "security", SECURITY_LIFE, BOTH),
+    Notice("new-sign-on", "identity.new-sign-on-detected.v1", "login", "security", SECURITY_LIFE, BOTH),
+    Notice("email-address-changed", "identity.email-address-changed.v1", "old-and-new", "security", SECURITY_LIFE, BOTH),
+    Notice("security-method-enrolled", "identity.security-method-enrolled.v1", "login", "security", SECURITY_LIFE, BOTH),
     Notice("complaint-acknowledged", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="acknowledgement"),
     Notice("complaint-information-requested", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="information-request"),
     Notice("complaint-resolved-early", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="summary"),

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from schemas.envelope import read_event
 from schemas.members import ContactV1
 from schemas.topics import DATA_OF_TYPE
-from services.notifier.brands import load_brands
+from services.notifier.brands import Brand, load_brands
 from services.notifier.catalogue import CATALOGUE, Notice
 from services.notifier.compose import Composer
 from services.notifier.facts import fact_names, facts_of
@@ -68,8 +69,15 @@ def _cases(notice: Notice) -> Iterator[Case]:
                         locale=locale,
                         role=role,
                         example=example.removeprefix("."),
-                        facts={**facts.public, **facts.secrets, "role": role},
+                        facts={**facts.public, **_on_the_hosts_of(brands[brand], facts.secrets), "role": role},
                     )
+
+
+def _on_the_hosts_of(brand: Brand, secrets: dict[str, str]) -> dict[str, str]:
+    """An example names one brand's link; the same event of another brand names a host of that brand."""
+    if "url" not in secrets or urlsplit(secrets["url"]).hostname in brand.links.domains:
+        return secrets
+    return {**secrets, "url": urlsplit(secrets["url"])._replace(netloc=brand.links.domains[0]).geturl()}
 
 
 def contact(*, minimal: bool = False) -> ContactV1:
