@@ -43,6 +43,8 @@ class Links(_Part):
 
     domains: tuple[Host, ...] = Field(min_length=1)
     portal: Line
+    portal_address: Line | None = None
+    """What a member can type into a browser to get there; None: the portal is known by its name alone."""
     portal_host: Host | None = None
     """The host that may fill in a code from an SMS; it is one of `domains`."""
 

@@ -73,22 +73,33 @@ class Notice:
 
 
 CIGNA = frozenset({"cigna-healthcare"})
+CM = frozenset({"cm"})
+BOTH = CIGNA | CM
 
 CATALOGUE: tuple[Notice, ...] = (
     # ruff: noqa: E501 (a table reads by column)
     # name, on event, to, lane, lives, brands
-    Notice("one-time-verification-code", "identity.verification-code-issued.v1", "named-channel", "codes", AS_THE_EVENT_SAYS, CIGNA, supersedes=True),
-    Notice("password-changed", "identity.password-changed.v1", "login", "security", SECURITY_LIFE, CIGNA),
-    Notice("new-sign-on", "identity.new-sign-on-detected.v1", "login", "security", SECURITY_LIFE, CIGNA),
-    Notice("email-address-changed", "identity.email-address-changed.v1", "old-and-new", "security", SECURITY_LIFE, CIGNA),
-    Notice("security-method-enrolled", "identity.security-method-enrolled.v1", "login", "security", SECURITY_LIFE, CIGNA),
-    Notice("change-your-password", "identity.password-change-requested.v1", "named-address", "codes", AS_THE_EVENT_SAYS, CIGNA, supersedes=True),
-    Notice("password-reset", "identity.password-reset.v1", "login", "security", SECURITY_LIFE, CIGNA),
-    Notice("account-locked", "identity.account-locked.v1", "login", "security", SECURITY_LIFE, CIGNA),
+    Notice("one-time-verification-code", "identity.verification-code-issued.v1", "named-channel", "codes", AS_THE_EVENT_SAYS, BOTH, supersedes=True),
+    Notice("change-your-password", "identity.password-change-requested.v1", "named-address", "codes", AS_THE_EVENT_SAYS, BOTH, supersedes=True),
+    Notice("password-reset", "identity.password-reset.v1", "login", "security", SECURITY_LIFE, BOTH),
+    Notice("password-changed", "identity.password-changed.v1", "login", "security", SECURITY_LIFE, BOTH),
+    Notice("new-sign-on", "identity.new-sign-on-detected.v1", "login", "security", SECURITY_LIFE, BOTH),
+    Notice("email-address-changed", "identity.email-address-changed.v1", "old-and-new", "security", SECURITY_LIFE, BOTH),
+    Notice("account-locked", "identity.account-locked.v1", "login", "security", SECURITY_LIFE, BOTH),
     Notice("unlock-account", "identity.unlock-requested.v1", "login", "codes", AS_THE_EVENT_SAYS, CIGNA, supersedes=True),
-    Notice("security-method-reset", "identity.security-method-reset.v1", "login", "security", SECURITY_LIFE, CIGNA),
+    Notice("security-method-enrolled", "identity.security-method-enrolled.v1", "login", "security", SECURITY_LIFE, BOTH),
+    Notice("security-method-reset", "identity.security-method-reset.v1", "login", "security", SECURITY_LIFE, BOTH),
     Notice("welcome", "members.welcomed.v1", "login", "general", GENERAL_LIFE, CIGNA),
+    Notice("verify-email-address", "identity.email-verification-requested.v1", "named-address", "codes", AS_THE_EVENT_SAYS, CM, supersedes=True),
+    Notice("registration-confirmed", "members.registration-confirmed.v1", "named-address", "general", GENERAL_LIFE, CM),
+    Notice("account-secured", "identity.account-secured.v1", "login", "security", SECURITY_LIFE, CM, in_app=True),
+    Notice("account-deleted", "identity.account-deleted.v1", "named-address", "security", SECURITY_LIFE, CM),
+    Notice("email-address-reminder", "identity.email-reminder-requested.v1", "login", "codes", AS_THE_EVENT_SAYS, CM, supersedes=True),
+    Notice("pin-blocked", "identity.pin-blocked.v1", "login", "security", SECURITY_LIFE, CM, in_app=True),
+    Notice("sign-in-method-changed", "identity.sign-in-method-changed.v1", "login", "security", SECURITY_LIFE, CM, in_app=True),
     Notice("portal-access-ends", "members.portal-access-ending.v1", "communication", "general", GENERAL_LIFE, CIGNA),
+    Notice("benefit-application-received", "members.benefit-application-received.v1", "communication", "general", GENERAL_LIFE, CM),
+    Notice("bank-account-changed", "members.bank-account-changed.v1", "login-and-communication", "security", SECURITY_LIFE, CM, in_app=True),
     Notice("complaint-acknowledged", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="acknowledgement"),
     Notice("complaint-information-requested", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="information-request"),
     Notice("complaint-resolved-early", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="summary"),

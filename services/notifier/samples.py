@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import schemas
 from schemas.deadlines import LetterDueV1
@@ -65,7 +66,7 @@ def samples_of(notice: Notice, brands: dict[str, Brand]) -> Iterator[Sample]:
                         locale=locale,
                         role=role,
                         example=example,
-                        facts={**facts.public, **facts.secrets, "role": role},
+                        facts={**facts.public, **_on_the_hosts_of(brands[brand], facts.secrets), "role": role},
                         in_app=notice.in_app,
                     )
 
@@ -103,6 +104,13 @@ def _facts(event: Event[Data], locale: str, *, minimal: bool) -> Facts:
     if event.type in OF_COMPLAINTS:
         return alert_facts(event.data, event.subject)
     return facts_of(event.data, sample_contact(minimal=minimal))
+
+
+def _on_the_hosts_of(brand: Brand, secrets: dict[str, str]) -> dict[str, str]:
+    """An example names one brand's link; the same event of another brand names a host of that brand."""
+    if "url" not in secrets or urlsplit(secrets["url"]).hostname in brand.links.domains:
+        return secrets
+    return {**secrets, "url": urlsplit(secrets["url"])._replace(netloc=brand.links.domains[0]).geturl()}
 
 
 def _roles(notice: Notice) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def mail(case: Case) -> bytes:
 async def deliver(catcher: Catcher) -> None:
     shown = sorted(
         (case for case in cases() if case.channel == "email" and "minimal" not in case.example),
-        key=lambda case: case.notice == SHOWN,
+        key=lambda case: (case.notice == SHOWN, case.brand == "cigna-healthcare"),
     )
     for case in shown:
         await aiosmtplib.send(

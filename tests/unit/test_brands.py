@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.notifier.brands import BRANDS, Brand, BrandError, Palette, load_brand, load_brands
+from services.notifier.brands import BRANDS, Brand, BrandError, Help, Palette, load_brand, load_brands
 
 CIGNA = (BRANDS / "cigna-healthcare" / "brand.toml").read_text(encoding="utf-8")
 
@@ -21,6 +21,15 @@ def test_the_shipped_brand_holds_the_facts_that_were_given() -> None:
     assert brand.links.domains == ("www.cignahealthbenefits.com",)
     assert brand.sign_on.browser_trust_days == 90
     assert brand.help.missing_mail_minutes == 30
+    assert brand.sample
+
+
+def test_the_second_brand_says_no_more_than_was_given() -> None:
+    brand = load_brands()["cm"]
+    assert (brand.name, brand.links.portal, brand.default_language) == ("CM", "My CM", "nl")
+    assert brand.languages == ("nl", "fr", "de", "en")
+    assert brand.links.portal_address is brand.imprint is brand.sign_on.browser_trust_days is None
+    assert brand.help == Help()
     assert brand.sample
 
 

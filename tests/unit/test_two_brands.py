@@ -1,0 +1,169 @@
+"""Each brand says its own facts and no other's; what the notices of one brand alone must say, in each language."""
+
+import re
+
+import pytest
+
+from services.notifier.brands import load_brands
+from services.notifier.catalogue import CATALOGUE
+from tests.support.notices import Case, cases, composer
+from tests.support.pages import Page
+
+each_case = pytest.mark.parametrize("case", cases(), ids=lambda case: case.id)
+
+NOT_OF = {
+    "cm": (
+        r"217 ?68 ?68|\b90\b|\b30 (min|Min)|(?i:cigna)|Aldermanbury|00199739"
+        r"|(?i:membership card|carte de membre|carte d.affili|lidkaart|mitgliedskarte)"
+        r"|(?i:log-in assistance|aide à la connexion|hulp bij het inloggen|hilfe bei der anmeldung)"
+    ),
+    "cigna-healthcare": r"My CM|(?i:itsme)|my-cm\.example|my\.cm\.example|\bCM\b",
+}
+
+
+def said(case: Case) -> tuple[str, ...]:
+    """All that a reader can see, and the links."""
+    if case.channel == "sms":
+        return (composer().sms(*case.key, case.facts),)
+    email = composer().email(*case.key, case.facts)
+    page = Page(email.html)
+    return tuple(part.replace("\u00a0", " ") for part in (email.subject, email.text, page.text, *page.links))
+
+
+def text(notice: str, locale: str, example: str = "", **changes: str) -> str:
+    (case,) = (
+        case
+        for case in cases()
+        if case.key == (notice, "cm", locale) and case.example == example and case.role != "old"
+    )
+    email = composer().email(*case.key, {**case.facts, **changes})
+    return f"{email.subject}\n{email.text}".replace("\u00a0", " ")
+
+
+@each_case
+def test_a_brand_says_nothing_that_only_the_other_promises(case: Case) -> None:
+    for part in said(case):
+        assert re.search(NOT_OF[case.brand], part) is None
+
+
+def test_every_brand_of_the_catalogue_is_compared() -> None:
+    assert {case.brand for case in cases()} == NOT_OF.keys() == load_brands().keys()
+
+
+@each_case
+def test_a_portal_known_by_name_is_opened_and_an_address_is_typed(case: Case) -> None:
+    """`Type My CM into your browser` leads to a search engine, and from there to anybody."""
+    types = {
+        "en": r"(?i)type \S+( \S+)? into your browser",
+        "fr": r"(?i)saisissez (ensuite )?vous-même",
+        "nl": r"(?i)\btypt?\b",
+        "de": r"(?i)geben sie [^.]* in ihren browser ein",
+    }[case.locale]
+    opens = {"en": "pen My CM", "fr": "uvrez vous-même My CM", "nl": "pen zelf My CM", "de": "ffnen Sie My CM selbst"}
+    whole = "\n".join(said(case))
+    by_name = load_brands()[case.brand].links.portal_address is None
+    if case.channel == "email":
+        assert (opens[case.locale] in whole, re.search(types, whole) is not None) == (by_name, not by_name)
+
+
+@pytest.mark.parametrize("case", [case for case in cases() if case.channel == "sms"], ids=lambda case: case.id)
+def test_the_last_line_of_a_code_by_sms_names_the_brands_own_host(case: Case) -> None:
+    host = {"cm": "my.cm.example.test", "cigna-healthcare": "www.cignahealthbenefits.com"}[case.brand]
+    assert composer().sms(*case.key, case.facts).splitlines()[-1] == f"@{host} #{case.facts['code']}"
+
+
+MISSING = {
+    "en": ("Look in your spam folder.", "ask for it again"),
+    "fr": ("courriers indésirables", "demandez-le à nouveau"),
+    "nl": ("ongewenste e-mail", "vraag hem dan opnieuw aan"),
+    "de": ("Spam-Ordner", "fordern Sie sie noch einmal an"),
+}
+NEEDLES: dict[str, dict[str, tuple[str, ...]]] = {
+    "one-time-verification-code": MISSING,
+    "password-changed": MISSING,
+    "verify-email-address": {
+        "en": ("Confirm this address\nhttps://", "72 hours", "again on the website", "\nLink: https://", *MISSING["en"]),
+        "fr": ("Confirmer cette adresse\nhttps://", "72 heures", "à nouveau cet e-mail sur le site web",
+               "\nLien : https://", *MISSING["fr"]),
+        "nl": ("Dit adres bevestigen\nhttps://", "72 uur", "opnieuw aan op de website", "\nLink: https://",
+               *MISSING["nl"]),
+        "de": ("Diese Adresse bestätigen\nhttps://", "72 Stunden", "auf der Website noch einmal an",
+               "\nLink: https://", *MISSING["de"]),
+    },
+    "registration-confirmed": {
+        "en": ("is confirmed", "electronic identity", "eID", "itsme", "10:01"),
+        "fr": ("est confirmée", "identité électronique", "eID", "itsme", "10:01"),
+        "nl": ("is bevestigd", "elektronische identiteit", "eID", "itsme", "10:01"),
+        "de": ("ist bestätigt", "elektronischen Identität", "eID", "itsme", "10:01"),
+    },
+    "account-deleted": {
+        "en": ("was deleted", "11:22", "If this wasn’t you", "Contact us at once"),
+        "fr": ("a été supprimé", "11:22", "Si vous n’êtes pas à l’origine", "Contactez-nous immédiatement"),
+        "nl": ("is verwijderd", "11:22", "Was u dit niet?", "Neem meteen contact met ons op"),
+        "de": ("wurde gelöscht", "11:22", "Wenn Sie das nicht waren", "Wenden Sie sich sofort an uns"),
+    },
+    "email-address-reminder": {
+        "en": ("the address at which you are reading this message", "Continue to the website\nhttps://", "11:19",
+               *MISSING["en"]),
+        "fr": ("l’adresse à laquelle vous lisez ce message", "Continuer vers le site web\nhttps://", "11:19",
+               *MISSING["fr"]),
+        "nl": ("het adres waarop u dit bericht leest", "Verder naar de website\nhttps://", "11:19", *MISSING["nl"]),
+        "de": ("die Adresse, unter der Sie diese Nachricht lesen", "Weiter zur Website\nhttps://", "11:19",
+               *MISSING["de"]),
+    },
+    "benefit-application-received": {
+        "en": ("Benefit: Birth allowance\nFor: Noor Peeters\nReceived: Sunday, 22 November 2026 at 12:26",),
+        "fr": ("Avantage : Birth allowance\nPour : Noor Peeters\nReçue : dimanche 22 novembre 2026 à 12:26",),
+        "nl": ("Voordeel: Birth allowance\nVoor: Noor Peeters\nOntvangen: zondag 22 november 2026 om 12:26",),
+        "de": ("Leistung: Birth allowance\nFür: Noor Peeters\nEingegangen: Sonntag, 22. November 2026 um 12:26",),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("locale", load_brands()["cm"].languages)
+@pytest.mark.parametrize("notice", NEEDLES)
+def test_a_notice_says_what_is_asked_of_it(notice: str, locale: str) -> None:
+    whole = text(notice, locale)
+    assert [needle for needle in NEEDLES[notice][locale] if needle not in whole] == []
+
+
+def test_every_notice_of_this_brand_alone_has_its_needles() -> None:
+    assert {notice.name for notice in CATALOGUE if notice.brands == {"cm"}} <= NEEDLES.keys()
+
+
+@pytest.mark.parametrize("purpose", ["registration", "login", "communication"])
+@pytest.mark.parametrize(
+    ("locale", "separate", "preferences"),
+    [
+        ("en", "are separate", "communication preferences in My CM"),
+        ("fr", "sont distinctes", "préférences de communication dans My CM"),
+        ("nl", "los van elkaar", "communicatievoorkeuren vindt u in My CM"),
+        ("de", "voneinander getrennt", "Kommunikationseinstellungen finden Sie in My CM"),
+    ],
+)
+def test_two_addresses_are_told_apart_once_there_are_two(
+    locale: str, separate: str, preferences: str, purpose: str
+) -> None:
+    whole = text("verify-email-address", locale, purpose=purpose)
+    assert (separate in whole) == (preferences in whole) == (purpose != "registration")
+
+
+@pytest.mark.parametrize("notice", ["verify-email-address", "registration-confirmed", "account-deleted"])
+@pytest.mark.parametrize(
+    ("locale", "greeting"), [("en", "Hello,"), ("fr", "Bonjour,"), ("nl", "Goedendag,"), ("de", "Guten Tag,")]
+)
+def test_somebody_who_may_be_no_member_is_greeted_as_anybody(notice: str, locale: str, greeting: str) -> None:
+    assert f"\n{greeting}\n" in text(notice, locale, example="minimal")
+
+
+@pytest.mark.parametrize("locale", load_brands()["cm"].languages)
+@pytest.mark.parametrize("notice", ["email-address-reminder", "benefit-application-received"])
+def test_a_register_number_is_neither_shown_nor_asked_for(notice: str, locale: str) -> None:
+    whole = text(notice, locale, personal_reference_number="85.07.30-033.28")
+    assert re.search(r"(?i)85\.07|regist|rijks|national", whole) is None
+
+
+@each_case
+def test_a_subject_is_short(case: Case) -> None:
+    if case.channel == "email":
+        assert len(composer().email(*case.key, case.facts).subject) <= 70
