@@ -17,7 +17,7 @@ NOT_OF = {
         r"|(?i:membership card|carte de membre|carte d.affili|lidkaart|mitgliedskarte)"
         r"|(?i:log-in assistance|aide à la connexion|hulp bij het inloggen|hilfe bei der anmeldung)"
     ),
-    "cigna-healthcare": r"My CM|(?i:itsme)|my-cm\.example|my\.cm\.example|\bCM\b",
+    "cigna-healthcare": r"My CM|(?i:\bitsme\b)|my-cm\.example|my\.cm\.example|\bCM\b",
 }
 
 
@@ -82,7 +82,8 @@ NEEDLES: dict[str, dict[str, tuple[str, ...]]] = {
     "one-time-verification-code": MISSING,
     "password-changed": MISSING,
     "verify-email-address": {
-        "en": ("Confirm this address\nhttps://", "72 hours", "again on the website", "\nLink: https://", *MISSING["en"]),
+        "en": ("Confirm this address\nhttps://", "72 hours", "again on the website",
+               "\nLink: https://", *MISSING["en"]),
         "fr": ("Confirmer cette adresse\nhttps://", "72 heures", "à nouveau cet e-mail sur le site web",
                "\nLien : https://", *MISSING["fr"]),
         "nl": ("Dit adres bevestigen\nhttps://", "72 uur", "opnieuw aan op de website", "\nLink: https://",
@@ -97,15 +98,15 @@ NEEDLES: dict[str, dict[str, tuple[str, ...]]] = {
         "de": ("ist bestätigt", "elektronischen Identität", "eID", "itsme", "10:01"),
     },
     "account-deleted": {
-        "en": ("was deleted", "11:22", "If this wasn’t you", "Contact us at once"),
-        "fr": ("a été supprimé", "11:22", "Si vous n’êtes pas à l’origine", "Contactez-nous immédiatement"),
+        "en": ("was deleted", "11:22", "If this wasn\u2019t you", "Contact us at once"),
+        "fr": ("a été supprimé", "11:22", "Si vous n\u2019êtes pas à l\u2019origine", "Contactez-nous immédiatement"),
         "nl": ("is verwijderd", "11:22", "Was u dit niet?", "Neem meteen contact met ons op"),
         "de": ("wurde gelöscht", "11:22", "Wenn Sie das nicht waren", "Wenden Sie sich sofort an uns"),
     },
     "email-address-reminder": {
         "en": ("the address at which you are reading this message", "Continue to the website\nhttps://", "11:19",
                *MISSING["en"]),
-        "fr": ("l’adresse à laquelle vous lisez ce message", "Continuer vers le site web\nhttps://", "11:19",
+        "fr": ("l\u2019adresse à laquelle vous lisez ce message", "Continuer vers le site web\nhttps://", "11:19",
                *MISSING["fr"]),
         "nl": ("het adres waarop u dit bericht leest", "Verder naar de website\nhttps://", "11:19", *MISSING["nl"]),
         "de": ("die Adresse, unter der Sie diese Nachricht lesen", "Weiter zur Website\nhttps://", "11:19",
