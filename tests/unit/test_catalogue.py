@@ -18,6 +18,7 @@ from services.notifier.catalogue import (
     OF_COMPLAINTS,
     SECURITY_LIFE,
     UNTIL_SENT,
+    Lane,
     Notice,
 )
 from services.notifier.main import TOPICS_OF_LANE
@@ -91,7 +92,7 @@ def test_security_lives_72_hours_and_is_never_superseded(notice: Notice) -> None
 @every_notice
 def test_the_topic_of_an_event_is_read_by_the_lane_that_sends_its_notice(notice: Notice) -> None:
     """A lane's consumer leases for its own workers; another's leaves every row to the claimer, which is slower."""
-    lane = {"bank-account-changed": "general"}.get(notice.name, notice.lane)
+    lane: Lane = "general" if notice.name == "bank-account-changed" else notice.lane
     assert TOPIC_OF_TYPE[notice.on].name in TOPICS_OF_LANE[lane]
 
 
