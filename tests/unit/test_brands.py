@@ -28,7 +28,7 @@ def test_the_second_brand_says_no_more_than_was_given() -> None:
     brand = load_brands()["cm"]
     assert (brand.name, brand.links.portal, brand.default_language) == ("CM", "My CM", "nl")
     assert brand.languages == ("nl", "fr", "de", "en")
-    assert brand.links.portal_address is brand.imprint is brand.sign_on.browser_trust_days is None
+    assert (brand.links.portal_address, brand.imprint, brand.sign_on.browser_trust_days) == (None, None, None)
     assert brand.help == Help()
     assert brand.sample
 

@@ -72,7 +72,7 @@ def test_the_last_line_of_a_code_by_sms_names_the_brands_own_host(case: Case) ->
     assert composer().sms(*case.key, case.facts).splitlines()[-1] == f"@{host} #{case.facts['code']}"
 
 
-MISSING = {
+MISSING: dict[str, tuple[str, ...]] = {
     "en": ("Look in your spam folder.", "ask for it again"),
     "fr": ("courriers indésirables", "demandez-le à nouveau"),
     "nl": ("ongewenste e-mail", "vraag hem dan opnieuw aan"),
