@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,7 @@ class Server:
         self._stop_signal = stop_signal
         self._grace_seconds = grace_seconds
         self._guard: subprocess.Popen[bytes] | None = None
+        self._ending = threading.Lock()
 
     @property
     def running(self) -> bool:
@@ -95,11 +97,12 @@ class Server:
         self._end(b"k", REAP_SECONDS)
 
     def _end(self, order: bytes, within_seconds: float) -> None:
-        if self._guard is None:
-            return
-        self._guard.communicate(order, within_seconds)
-        self._guard = None
-        atexit.unregister(self.stop)
+        with self._ending:  # who ends it at the same moment waits for the first
+            if self._guard is None:
+                return
+            self._guard.communicate(order, within_seconds)
+            self._guard = None
+            atexit.unregister(self.stop)
 
 
 def free_ports(count: int) -> list[int]:

@@ -242,3 +242,6 @@ REFERENCE = {
     "nl": "Persoonlijk referentienummer",
     "de": "Persönliche Referenznummer",
 }
+
+CIGNA_ALONE = {"account-locked": slice(1, 5)}
+"""Of the words above, those that only a brand with this portal, phone and form can say."""

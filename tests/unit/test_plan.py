@@ -150,6 +150,11 @@ def test_without_a_locale_the_brand_speaks_its_default() -> None:
     assert {row.locale for row in planned(moved(brand="cigna-healthcare"), None)} == {"en"}
 
 
+def test_each_brand_has_a_default_language_and_links_of_its_own() -> None:
+    assert {row.locale for row in planned(moved(brand="cm"), None)} == {"nl"}
+    assert refusal(plan(code(), CONTACT.model_copy(update={"brand": "cm"}), T0, RULES)).code == "link-not-allowed"
+
+
 def test_a_brand_nobody_knows_is_refused_by_field_and_not_repeated() -> None:
     error = refusal(plan(moved(brand="zq7-brand"), None, T0, RULES))
     assert (error.code, error.field) == ("brand-unknown", "data.brand")

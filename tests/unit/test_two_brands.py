@@ -79,6 +79,36 @@ MISSING: dict[str, tuple[str, ...]] = {
     "de": ("Spam-Ordner", "fordern Sie sie noch einmal an"),
 }
 NEEDLES: dict[str, dict[str, tuple[str, ...]]] = {
+    "account-locked": {
+        "en": ("Open My CM yourself", "choose a new password"),
+        "fr": ("Ouvrez vous-même My CM", "un nouveau mot de passe"),
+        "nl": ("Open zelf My CM", "een nieuw wachtwoord"),
+        "de": ("Öffnen Sie My CM selbst", "ein neues Passwort"),
+    },
+    "account-secured": {
+        "en": ("The connection was successful", "itsme", "website and in the app"),
+        "fr": ("La connexion a réussi", "itsme", "le site et dans l\u2019application"),
+        "nl": ("De koppeling is gelukt", "itsme", "de website en in de app"),
+        "de": ("Die Verknüpfung war erfolgreich", "itsme", "der Website und in der App"),
+    },
+    "pin-blocked": {
+        "en": ("five times", "More → Login options → Pin", "e-mail address and your password", "set a new one"),
+        "fr": ("cinq fois", "Plus → Options de connexion → Pin", "adresse e-mail et votre mot de passe", "nouveau"),
+        "nl": ("vijf keer", "Meer → Aanmeldopties → Pin", "e-mailadres en uw wachtwoord", "stel een nieuwe in"),
+        "de": ("fünfmal", "Mehr → Anmeldeoptionen → Pin", "E-Mail-Adresse und Ihrem Passwort", "eine neue fest"),
+    },
+    "sign-in-method-changed": {
+        "en": ("Way to sign in:", "was"),
+        "fr": ("Moyen de connexion :", "a été"),
+        "nl": ("Manier:", "is"),
+        "de": ("Möglichkeit:", "wurde"),
+    },
+    "bank-account-changed": {
+        "en": ("reimbursements", "New account ends in:", "Was it you?", "direct debit"),
+        "fr": ("remboursements", "se termine par :", "Était-ce vous ?", "domiciliation"),
+        "nl": ("terugbetalingen", "eindigt op:", "Was u dit zelf?", "domiciliëring"),
+        "de": ("Erstattungen", "endet auf:", "Waren Sie das?", "Lastschrift"),
+    },
     "one-time-verification-code": MISSING,
     "password-changed": MISSING,
     "verify-email-address": {
