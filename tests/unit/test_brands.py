@@ -28,11 +28,7 @@ def test_the_second_brand_says_no_more_than_was_given() -> None:
     brand = load_brands()["cm"]
     assert (brand.name, brand.links.portal, brand.default_language) == ("CM", "My CM", "nl")
     assert brand.languages == ("nl", "fr", "de", "en")
-<<<<<<< HEAD
     assert [brand.links.portal_address, brand.imprint, brand.sign_on.browser_trust_days] == [None, None, None]
-=======
-    assert (brand.links.portal_address, brand.imprint, brand.sign_on.browser_trust_days) == (None, None, None)
->>>>>>> brand-cm
     assert brand.help == Help()
     assert brand.sample
 
