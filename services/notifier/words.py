@@ -7,6 +7,7 @@ _OF_REASON = {
     "late-after-attempts": "its hand-over limit passed while it was being retried",
     "newer": "a newer message of the same purpose was accepted for the member",
     "not-live": "DELIVERY_MODE=allow-list, and the address is not on ALLOW_LIST",
+    "switched-off": "the member's preferences switch off what is not about security",
     "forgotten": "the member's contact was forgotten (tombstone)",
     "no-contact": "no contact of the member came before its time was over",
     "phone-not-registered": "the event names a phone that is not one of the contact's",
@@ -46,7 +47,7 @@ _OF_REPORT = {
     "4.4.7": "it could not be delivered in time",
 }
 """Enhanced status codes (RFC 3463) of delivery reports; the code stands beside the words."""
-_PROVIDERS = {"smtp": "the mail relay", "twilio": "Twilio"}
+_PROVIDERS = {"smtp": "the mail relay", "twilio": "Twilio", "broker": "the broker"}
 _OF_RESULT = {
     None: "it has not ended",
     "sent": "the provider took responsibility",

@@ -57,4 +57,4 @@ async def test_a_broker_that_does_not_answer_leaves_it_unknown_and_never_for_goo
         with pytest.raises(ChannelError) as refusal:
             await channel.send(message)
         await channel.close()
-    assert (refusal.value.consequence, refusal.value.reason) == (Consequence.UNKNOWN, "broker:no-answer")
+    assert (refusal.value.consequence, refusal.value.reason) == (Consequence.UNKNOWN, "broker:time-out-after-data")

@@ -78,6 +78,11 @@ def test_every_reason_the_channels_give_is_in_words() -> None:
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
+        ("switched-off", "the member's preferences switch off what is not about security"),
+        (
+            "broker:time-out-after-data",
+            "the broker had the message when the connection broke or went silent (time-out), so it may have arrived",
+        ),
         (None, None),
         ("smtp:550", "the mail relay answered 550"),
         ("twilio:21614", "Twilio answered 21614"),

@@ -41,7 +41,7 @@ class InAppChannel:
             await self._publisher.publish([record], timeout=SEND_SECONDS)
         except BrokerAwayError:
             # It may have been written all the same.
-            raise ChannelError(Consequence.UNKNOWN, "broker:no-answer") from None
+            raise ChannelError(Consequence.UNKNOWN, "broker:time-out-after-data") from None
         return Sent(reply_code="acknowledged")
 
     async def check(self) -> str | None:
