@@ -41,7 +41,7 @@ def letter_event(
         "edition": owed.edition if owed else None,
         "promises": _promises(case, owed),
         "encloses_procedure": encloses,
-        "limits": _limits(rulebook, received) if encloses else (),
+        "limits": _limits(rulebook, received) if licence else (),
         "ombudsman": ombudsman_of(licence) if licence and letter not in WITHOUT_OMBUDSMAN else None,
         "prescribed": licence.prescribed_for(letter) if licence else None,
         **_contents(rulebook, case, letter),
