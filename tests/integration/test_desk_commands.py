@@ -298,8 +298,10 @@ async def test_why_tells_a_waiting_event_that_was_woken(desk: Desk) -> None:
 
 async def test_why_tells_a_known_type_without_a_notice(desk: Desk) -> None:
     member = await desk.ledger.known()
-    await desk.ledger.accept(event_of("identity.pin-blocked.v1", member, id="pin", time=T0, blocked_at=T0))
-    assert "because the catalogue has no notice for this type" in step(await desk.why("pin"), "skipped")
+    await desk.ledger.accept(
+        event_of("members.coverage-reinstated.v1", member, id="again", time=T0, reinstated_on="2026-11-22")
+    )
+    assert "because the catalogue has no notice for this type" in step(await desk.why("again"), "skipped")
 
 
 async def test_why_notices_a_contact_that_changed_after_planning(desk: Desk) -> None:

@@ -120,7 +120,7 @@ async def test_what_waits_and_what_was_skipped_is_said_too(desk: Desk) -> None:
     member, at = new_member(), datetime.now(UTC)
     await desk.upstream.publish(
         password_changed(member),
-        event_of("identity.pin-blocked.v1", member, id=f"{member}-pin", time=at, blocked_at=at),
+        event_of("members.coverage-reinstated.v1", member, id=f"{member}-again", time=at, reinstated_on=at.date()),
     )
 
     async def both() -> list[dict[str, Any]] | None:
@@ -128,7 +128,7 @@ async def test_what_waits_and_what_was_skipped_is_said_too(desk: Desk) -> None:
         return events if len(events) == 2 else None
 
     events = {event["id"]: event for event in await wait_for(both, "both events") or []}
-    waiting, skipped = events[f"{member}-e-1"], events[f"{member}-pin"]
+    waiting, skipped = events[f"{member}-e-1"], events[f"{member}-again"]
     assert (waiting["state"], waiting["in_words"]) == ("waiting", "Accepted; it waits for the member's contact.")
     assert waiting["waits_until"] is not None
     assert (skipped["state"], skipped["reason"]) == ("skipped", "no-notice")
