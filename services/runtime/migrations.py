@@ -1,14 +1,13 @@
 """Each service owns its schema and its migrations (Alembic); one advisory lock lets replicas race harmlessly."""
 
 import asyncio
-import time
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 _LOCK = 0x6D656D626572  # "member"
@@ -24,9 +23,19 @@ async def upgrade_async(dsn: str, schema: str, directory: Path) -> None:
     engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
     try:
         async with engine.connect() as connection:
+            await _lock(connection)
             await connection.run_sync(_upgrade, schema, directory)
     finally:
         await engine.dispose()
+
+
+async def _lock(connection: AsyncConnection) -> None:
+    """Asked for again and again: who waits inside a statement holds a snapshot, and the one who has the lock and builds
+    an index CONCURRENTLY waits for every snapshot."""
+    while not (await connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK})).scalar_one():
+        await connection.commit()
+        await asyncio.sleep(LOCK_SECONDS)
+    await connection.commit()
 
 
 def _upgrade(connection: Connection, schema: str, directory: Path) -> None:
@@ -34,7 +43,6 @@ def _upgrade(connection: Connection, schema: str, directory: Path) -> None:
     config.set_main_option("script_location", str(directory))
     config.attributes["connection"] = connection
     config.attributes["schema"] = schema
-    _lock(connection)
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
     connection.commit()
     try:
@@ -44,15 +52,6 @@ def _upgrade(connection: Connection, schema: str, directory: Path) -> None:
         connection.rollback()
         connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
         connection.commit()
-
-
-def _lock(connection: Connection) -> None:
-    """Asked for again and again: who waits inside a statement holds a snapshot, and the one who has the lock and builds
-    an index CONCURRENTLY waits for every snapshot."""
-    while not connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}).scalar_one():
-        connection.commit()
-        time.sleep(LOCK_SECONDS)
-    connection.commit()
 
 
 def run_online(connection: Connection, schema: str) -> None:
