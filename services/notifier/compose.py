@@ -157,14 +157,17 @@ def _joined_lines(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
 
 
-def load_catalogue(brands: Mapping[str, Brand]) -> Composer:
-    """Every notice of the catalogue in every language of its brands. Raises `TemplatesError` with all that is wrong."""
+def load_catalogue(brands: Mapping[str, Brand], only: Collection[str] = ()) -> Composer:
+    """Every notice of the catalogue, or `only` these, in every language of its brands.
+
+    Raises `TemplatesError` with all that is wrong.
+    """
     return Composer.load(
         (
             (notice.name, brand.id, language)
             for notice in CATALOGUE
             for brand in brands.values()
-            if brand.id in notice.brands
+            if brand.id in notice.brands and (not only or notice.name in only)
             for language in brand.languages
         ),
         known={notice.name: letter_fact_names(DATA_OF_TYPE[notice.on]) for notice in CATALOGUE},

@@ -12,7 +12,7 @@ from services.notifier import gallery
 from services.notifier.brands import load_brands
 from services.notifier.catalogue import CATALOGUE
 from services.notifier.compose import Composer, load_catalogue
-from services.notifier.letters import letter_fact_names
+from services.notifier.letters import TO_POST, letter_fact_names
 from services.notifier.samples import Sample, samples
 
 HERE = Path(__file__).parent
@@ -25,7 +25,7 @@ def preview(out: Path, notices: frozenset[str], against: str | None) -> str:
     brands = load_brands()
     wanted = [sample for sample in samples(brands) if not notices or sample.notice in notices]
     before = None if against is None else _as_of(against, wanted)
-    count = gallery.write(out, wanted, load_catalogue(brands), before)
+    count = gallery.write(out, wanted, load_catalogue(brands, () if TO_POST in notices else notices), before)
     if before is not None and not count:
         return f"Nothing differs from {against}."
     return f"{count} messages in {out / 'index.html'}"
