@@ -1,13 +1,14 @@
 """The metrics of complaint_sla: one vocabulary, bounded labels, verbs `record_…`."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.complaint_sla.standing import Standing
+from services.runtime.lags import Lags
 
 REGISTRY = CollectorRegistry()
 
@@ -21,7 +22,6 @@ _gaps = Counter(
 )
 _waits = Counter("complaint_sla_database_waits_total", "Batches that waited for the database", registry=REGISTRY)
 _commit_failures = Counter("complaint_sla_offset_commits_failed_total", "Offset commits that failed", registry=REGISTRY)
-_records = Counter("complaint_sla_records_total", "Records read", ["topic"], registry=REGISTRY)
 _batches = Histogram(
     "complaint_sla_batch_seconds",
     "From a batch's arrival to its commit",
@@ -33,12 +33,6 @@ _sweeps = Counter(
     "complaint_sla_sweeps_total", "Looks for what is due; without one, no time is kept", registry=REGISTRY
 )
 _swept = Counter("complaint_sla_swept_total", "Cases looked at because an instant had come", registry=REGISTRY)
-_lag = Gauge(
-    "complaint_sla_lag_records", "Records not read yet, of this process's partitions", ["topic"], registry=REGISTRY
-)
-_lag_age = Gauge(
-    "complaint_sla_lag_seconds", "Age of the record last read, while there are more", ["topic"], registry=REGISTRY
-)
 _watermark = Gauge(
     "complaint_sla_watermark_age_seconds",
     "How far behind now the story is known; past 900 s letters and misses wait",
@@ -62,7 +56,9 @@ _skew = Gauge("complaint_sla_clock_skew_seconds", "This machine's clock against 
 _calendar = Gauge(
     "complaint_sla_calendar_days_left", "Days until the last approved day of the calendars", registry=REGISTRY
 )
-_last_read: dict[str, float] = {}
+_lags = Lags("complaint_sla", REGISTRY)
+record_records = _lags.record_records
+record_lags = _lags.record_lags
 
 
 def record_heard(new: int, duplicates: int) -> None:
@@ -95,12 +91,6 @@ def record_commit_failure() -> None:
     _commit_failures.inc()
 
 
-def record_records(topic: str, count: int, last_written_at: float) -> None:
-    """`last_written_at`: Unix seconds of the last one's record timestamp."""
-    _records.labels(topic).inc(count)
-    _last_read[topic] = last_written_at
-
-
 def record_relayed(count: int) -> None:
     _relayed.inc(count)
 
@@ -111,13 +101,6 @@ def record_sweep() -> None:
 
 def record_swept(count: int) -> None:
     _swept.inc(count)
-
-
-def record_lags(lags: Mapping[str, int]) -> None:
-    for topic, behind in lags.items():
-        _lag.labels(topic).set(behind)
-        last = _last_read.get(topic)
-        _lag_age.labels(topic).set(max(0.0, time.time() - last) if behind and last is not None else 0.0)
 
 
 def record_watermark(watermark: datetime | None, now: datetime) -> None:

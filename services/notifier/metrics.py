@@ -1,7 +1,6 @@
 """The notifier's metrics: one vocabulary, bounded labels, verbs `record_…`."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
@@ -9,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.notifier.catalogue import LANES
 from services.notifier.ledger.promise import Backlog, OpenWork
+from services.runtime.lags import Lags
 
 REGISTRY = CollectorRegistry()
 _LATENCY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -46,12 +46,9 @@ _oldest = Gauge(
 _waiting = Gauge("notifier_waiting_events", "Events whose member is not known yet", registry=REGISTRY)
 _outbox = Gauge("notifier_outbox_rows", "Outcomes that wait to be told", registry=REGISTRY)
 _outbox_age = Gauge("notifier_outbox_seconds", "Age of the oldest outcome that waits to be told", registry=REGISTRY)
-_records = Counter("notifier_records_total", "Records read", ["topic"], registry=REGISTRY)
-_lag = Gauge("notifier_lag_records", "Records not read yet, of this process's partitions", ["topic"], registry=REGISTRY)
-_lag_age = Gauge(
-    "notifier_lag_seconds", "Age of the record last read, while there are more", ["topic"], registry=REGISTRY
-)
-_last_read: dict[str, float] = {}
+_lags = Lags("notifier", REGISTRY)
+record_records = _lags.record_records
+record_lags = _lags.record_lags
 
 
 def record_decision(kind: str, count: int = 1) -> None:
@@ -105,19 +102,6 @@ def record_queue(lane: str, length: int) -> None:
 
 def record_skew(seconds: float) -> None:
     _skew.set(seconds)
-
-
-def record_records(topic: str, count: int, last_written_at: float) -> None:
-    """`last_written_at`: Unix seconds of the last one's record timestamp."""
-    _records.labels(topic).inc(count)
-    _last_read[topic] = last_written_at
-
-
-def record_lags(lags: Mapping[str, int]) -> None:
-    for topic, behind in lags.items():
-        _lag.labels(topic).set(behind)
-        last = _last_read.get(topic)
-        _lag_age.labels(topic).set(max(0.0, time.time() - last) if behind and last is not None else 0.0)
 
 
 def record_open_work(work: Sequence[OpenWork]) -> None:
