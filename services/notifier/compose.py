@@ -170,10 +170,15 @@ def load_catalogue(brands: Mapping[str, Brand], only: Collection[str] = ()) -> C
             if brand.id in notice.brands and (not only or notice.name in only)
             for language in brand.languages
         ),
-        known={notice.name: letter_fact_names(DATA_OF_TYPE[notice.on]) for notice in CATALOGUE},
+        known=known_facts(),
         in_app={notice.name for notice in CATALOGUE if notice.in_app},
         brands=brands,
     )
+
+
+def known_facts() -> dict[str, frozenset[str]]:
+    """Notice → every name that its templates may use."""
+    return {notice.name: letter_fact_names(DATA_OF_TYPE[notice.on]) for notice in CATALOGUE}
 
 
 def _any_name() -> frozenset[str]:

@@ -9,6 +9,7 @@ from html import escape
 from itertools import groupby
 from pathlib import Path
 
+from schemas.notifications import InAppMessageV1
 from services.notifier.compose import ComposeError, Composer
 from services.notifier.samples import Sample
 from services.notifier.sms_text import sms_parts
@@ -26,17 +27,24 @@ class Shown:
     """File name and HTML."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rendered:
+    """What is said, on whichever channels: two that are equal read alike."""
+
+    subject: str = ""
+    html: str = ""
+    text: str = ""
+    sms: str = ""
+    attached: tuple[str, ...] = ()
+    portal: InAppMessageV1 | None = None
+
+
 def write(folder: Path, samples: Iterable[Sample], composer: Composer, before: Composer | None = None) -> int:
     """Into `folder`, made if it is not there. With `before`, only what it says otherwise, and both beside each other.
 
     Returns how many messages. Raises `ComposeError`, `OSError`.
     """
-    shown = [
-        each
-        for sample in samples
-        if before is None or _said(sample, composer) != _said(sample, before)
-        for each in _side_by_side(sample, composer, before)
-    ]
+    shown = [each for sample in samples for each in _side_by_side(sample, composer, before)]
     if not shown:
         return 0
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,44 +59,53 @@ def write(folder: Path, samples: Iterable[Sample], composer: Composer, before: C
 
 
 def _side_by_side(sample: Sample, composer: Composer, before: Composer | None) -> Iterator[Shown]:
-    if before is not None and _said(sample, before) is not None:
-        yield _shown(sample, before, "before")
-    yield _shown(sample, composer, "" if before is None else "now")
-
-
-def _said(sample: Sample, composer: Composer) -> tuple[str, ...] | None:
-    """None: the notice was not there, or could not be made of today's facts."""
+    now = _rendered(sample, composer)
+    if before is None:
+        yield _shown(sample, now, "")
+        return
     try:
-        if sample.channel == "sms":
-            return (composer.sms(*sample.key, sample.facts),)
-        email = composer.email(*sample.key, sample.facts)
-        shown = composer.in_app(*sample.key, sample.facts).text if sample.in_app else ""
-    except ComposeError:
-        return None
-    return email.subject, email.html, email.text, shown
+        then = _rendered(sample, before)
+    except ComposeError:  # it was not there, or cannot be made of today's facts
+        then = None
+    if now == then:
+        return
+    if then is not None:
+        yield _shown(sample, then, "before")
+    yield _shown(sample, now, "now")
 
 
-def _shown(sample: Sample, composer: Composer, when: str) -> Shown:
+def _rendered(sample: Sample, composer: Composer) -> _Rendered:
     if sample.channel == "sms":
-        return Shown(sample, _card(sample, when, _sms(composer.sms(*sample.key, sample.facts))), None)
+        return _Rendered(sms=composer.sms(*sample.key, sample.facts))
     email = composer.email(*sample.key, sample.facts)
+    return _Rendered(
+        subject=email.subject,
+        html=email.html,
+        text=email.text,
+        attached=tuple(each.filename for each in email.attachments),
+        portal=composer.in_app(*sample.key, sample.facts) if sample.in_app else None,
+    )
+
+
+def _shown(sample: Sample, message: _Rendered, when: str) -> Shown:
+    if message.sms:
+        return Shown(sample, _card(sample, when, _sms(message.sms)), None)
     name = "-".join(filter(None, (sample.id.replace("/", "-"), when))) + ".html"
     parts = [
         _frame(name, "light", "desktop"),
         _frame(name, "dark", "desktop"),
         _frame(name, "light", "phone"),
         _frame(name, "dark", "phone"),
-        f"<details><summary>Text part</summary><pre lang={sample.locale}>{escape(email.text)}</pre></details>",
+        f"<details><summary>Text part</summary><pre lang={sample.locale}>{escape(message.text)}</pre></details>",
     ]
-    if email.attachments:
-        parts.append(f"<p class=note>Attached: {escape(', '.join(each.filename for each in email.attachments))}</p>")
-    if sample.in_app:
-        portal = composer.in_app(*sample.key, sample.facts)
+    if message.attached:
+        parts.append(f"<p class=note>Attached: {escape(', '.join(message.attached))}</p>")
+    if message.portal is not None:
         parts.append(
             f"<figure class=portal lang={sample.locale}><figcaption>In the portal</figcaption>"
-            f"<strong>{escape(portal.title)}</strong><p>{escape(portal.text)}</p></figure>"
+            f"<strong>{escape(message.portal.title)}</strong><p>{escape(message.portal.text)}</p></figure>"
         )
-    return Shown(sample, _card(sample, when, "".join(parts), email.subject), (name, email.html))
+    return Shown(sample, _card(sample, when, "".join(parts), message.subject), (name, message.html))
 
 
 def _frame(name: str, scheme: str, width: str) -> str:

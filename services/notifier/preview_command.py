@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 
-from schemas.topics import DATA_OF_TYPE
 from services.notifier import gallery
 from services.notifier.brands import load_brands
 from services.notifier.catalogue import CATALOGUE
-from services.notifier.compose import Composer, load_catalogue
-from services.notifier.letters import TO_POST, letter_fact_names
+from services.notifier.compose import Composer, known_facts, load_catalogue
+from services.notifier.letters import TO_POST
 from services.notifier.samples import Sample, samples
 
 HERE = Path(__file__).parent
@@ -44,8 +43,7 @@ def _as_of(revision: str, wanted: Iterable[Sample]) -> Composer:
             if (root / "templates" / sample.notice / f"{sample.locale}.md").exists()
             and sample.locale in getattr(brands.get(sample.brand), "languages", ())
         }
-        known = {notice.name: letter_fact_names(DATA_OF_TYPE[notice.on]) for notice in CATALOGUE}
-        return Composer.load(there, known=known, templates=root / "templates", brands=brands)
+        return Composer.load(there, known=known_facts(), templates=root / "templates", brands=brands)
 
 
 def _archive(revision: str) -> bytes:

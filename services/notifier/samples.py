@@ -17,7 +17,6 @@ from services.notifier.brands import Brand
 from services.notifier.catalogue import CATALOGUE, OF_COMPLAINTS, Notice
 from services.notifier.facts import Facts, facts_of
 from services.notifier.letters import alert_facts, letter_facts
-from services.notifier.recipients import IN_APP
 
 EXAMPLES = Path(schemas.__file__).parent / "examples"
 MINIMAL = "minimal"
@@ -58,7 +57,7 @@ def samples_of(notice: Notice, brands: dict[str, Brand]) -> Iterator[Sample]:
     for example, event in _examples(notice):
         for brand in sorted(notice.brands):
             for locale in brands[brand].languages:
-                facts = _facts(event, locale, minimal=MINIMAL in example)
+                facts = facts_in(event, locale, minimal=MINIMAL in example)
                 for role in _roles(notice):
                     yield Sample(
                         notice=notice.name,
@@ -79,8 +78,13 @@ def sample_contact(*, minimal: bool = False) -> ContactV1:
     return data
 
 
-def channels_of(sample: Sample) -> tuple[str, ...]:
-    return (sample.channel, IN_APP) if sample.in_app else (sample.channel,)
+def facts_in(event: Event[Data], locale: str, *, minimal: bool = False) -> Facts:
+    """What its messages may say; to a member, for the committed example of a contact."""
+    if isinstance(event.data, LetterDueV1):
+        return letter_facts(event.data, event.subject, locale)
+    if event.type in OF_COMPLAINTS:
+        return alert_facts(event.data, event.subject)
+    return facts_of(event.data, sample_contact(minimal=minimal))
 
 
 @cache
@@ -90,20 +94,11 @@ def _documents() -> dict[str, dict[str, Any]]:
 
 def _examples(notice: Notice) -> Iterator[tuple[str, Event[Data]]]:
     for file, document in _documents().items():
-        event = read_event(document)
-        if event.type != notice.on or (
-            notice.letter is not None and getattr(event.data, "letter", None) != notice.letter
-        ):
+        if document["type"] != notice.on:
             continue
-        yield file.removeprefix(event.type).removesuffix(".json").removeprefix("."), event
-
-
-def _facts(event: Event[Data], locale: str, *, minimal: bool) -> Facts:
-    if isinstance(event.data, LetterDueV1):
-        return letter_facts(event.data, event.subject, locale)
-    if event.type in OF_COMPLAINTS:
-        return alert_facts(event.data, event.subject)
-    return facts_of(event.data, sample_contact(minimal=minimal))
+        event = read_event(document)
+        if notice.letter is None or getattr(event.data, "letter", None) == notice.letter:
+            yield file.removeprefix(event.type).removesuffix(".json").removeprefix("."), event
 
 
 def _on_the_hosts_of(brand: Brand, secrets: dict[str, str]) -> dict[str, str]:

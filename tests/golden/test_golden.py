@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.notifier.sms_text import sms_parts
-from tests.support.letter_notices import FULLEST, TYPE_OF_NOTICE, letter_cases, letter_composer
+from tests.support.letter_notices import FULLEST, letter_cases
 from tests.support.notices import Case, cases, composer
 
 FILES = Path(__file__).parent / "messages"
@@ -18,7 +18,7 @@ def messages(case: Case) -> dict[Path, str]:
         text = composer().sms(*case.key, case.facts)
         cost = sms_parts(text)
         return {FILES / f"{case.id}.sms": f"{cost.encoding}, parts: {cost.parts}\n\n{text}\n"}
-    loaded = letter_composer() if case.notice in TYPE_OF_NOTICE else composer()
+    loaded = composer()
     email = loaded.email(*case.key, case.facts)
     shown = {}
     if case.in_app:

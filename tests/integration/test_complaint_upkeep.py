@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
@@ -23,9 +24,9 @@ class Upkeep:
         case, outputs = decide(case, NewRulebook(), self.records.clock.at, self.records.rulebook)
         return Changed(case, list(outputs))
 
-    async def recompute(self, than_ours: str, limit: int = 500) -> int:
+    async def recompute(self, than_ours: Literal["older", "newer"], limit: int = 500) -> int:
         return await self.records.cases.recompute(
-            than_ours,  # type: ignore[arg-type]
+            than_ours,
             self.records.rulebook.versions,
             self.records.clock.at,
             limit,

@@ -3,15 +3,11 @@ its event, in each language of the brand."""
 
 from functools import cache
 
-from schemas.deadlines import LetterDueV1
-from schemas.envelope import Event
-from schemas.types import Data
 from services.notifier.brands import load_brands
 from services.notifier.catalogue import CATALOGUE
-from services.notifier.facts import Facts
-from services.notifier.letters import NOTICE_OF_LETTER, TO_POST, alert_facts, letter_facts
+from services.notifier.letters import NOTICE_OF_LETTER, TO_POST
 from services.notifier.samples import samples_of
-from tests.support.notices import Case, composer
+from tests.support.notices import Case
 
 BRAND = "cigna-healthcare"
 LETTER_DUE = "complaints.letter-due.v1"
@@ -37,9 +33,6 @@ FULLEST = {
 """The example that says most of each."""
 
 
-letter_composer = composer
-
-
 @cache
 def letter_cases() -> tuple[Case, ...]:
     brands = load_brands()
@@ -55,15 +48,3 @@ def letter_case(notice: str, locale: str, example: str) -> Case:
         case for case in letter_cases() if (case.notice, case.locale, case.example) == (notice, locale, example)
     )
     return found
-
-
-def facts_in(event: Event[Data], locale: str) -> Facts:
-    if isinstance(event.data, LetterDueV1):
-        return letter_facts(event.data, event.subject, locale)
-    return alert_facts(event.data, event.subject)
-
-
-def notice_of(event: Event[Data]) -> str:
-    if event.type == LETTER_DUE and isinstance(event.data, LetterDueV1):
-        return NOTICE_OF_LETTER[event.data.letter]
-    return event.type.split(".")[1]

@@ -16,7 +16,8 @@ from services.notifier.mime import Attachment
 from services.notifier.paper import Block, blocks
 from services.notifier.pdf import Envelope, Record, letter
 from tests.support.contract import ROOT
-from tests.support.letter_notices import BRAND, fullest, letter_case, letter_composer
+from tests.support.letter_notices import BRAND, fullest, letter_case
+from tests.support.notices import composer
 from tests.support.pages import Page
 
 LANGUAGES = ("en", "fr", "nl", "de")
@@ -25,7 +26,7 @@ each_language = pytest.mark.parametrize("locale", LANGUAGES)
 
 def attached(notice: str, locale: str, *, example: str | None = None, **changes: Any) -> tuple[Attachment, ...]:
     case = fullest(notice, locale) if example is None else letter_case(notice, locale, example)
-    return letter_composer().email(*case.key, {**case.facts, **changes}).attachments
+    return composer().email(*case.key, {**case.facts, **changes}).attachments
 
 
 def read(file: Attachment) -> PdfReader:
@@ -47,7 +48,7 @@ def test_the_procedure_goes_with_a_letter_that_encloses_it_and_says_so(notice: s
     case = fullest(notice, "en")
     announced = (
         "We enclose our complaints procedure"
-        in letter_composer().email(*case.key, {**case.facts, "encloses_procedure": True}).text
+        in composer().email(*case.key, {**case.facts, "encloses_procedure": True}).text
     )
     assert announced == (notice != "complaint-not-covered")
     assert attached(notice, "en", encloses_procedure=False) == ()
@@ -67,7 +68,7 @@ def test_a_letter_to_post_goes_with_what_it_encloses(locale: str) -> None:
 
 def test_a_letter_to_post_speaks_its_readers_language_and_the_mail_its_handlers() -> None:
     facts = fullest("letter-to-post", "fr").facts
-    email = letter_composer().email("letter-to-post", BRAND, "en", facts)
+    email = composer().email("letter-to-post", BRAND, "en", facts)
     assert email.subject.startswith("Cigna Healthcare | A letter to send by post")
     assert "Notre décision sur votre plainte" in text_of(email.attachments[0])
     assert "Notre procédure de traitement des plaintes" in text_of(email.attachments[1])
@@ -81,8 +82,8 @@ def test_a_letter_to_post_speaks_its_readers_language_and_the_mail_its_handlers(
 def test_the_printed_letter_says_what_the_mail_says_down_to_the_rule(sort: str, locale: str) -> None:
     case = fullest(NOTICE_OF_LETTER[sort], locale)  # type: ignore[index]  # the keys of that very table
     facts = {**case.facts, "encloses_procedure": False, "postal_address": ["Example Street 7", "9000 Gent"]}
-    mail = letter_composer().email(*case.key, facts).text.replace("\u00a0", " ").partition("-" * 20)[0]
-    (file,) = letter_composer().email("letter-to-post", BRAND, locale, facts).attachments
+    mail = composer().email(*case.key, facts).text.replace("\u00a0", " ").partition("-" * 20)[0]
+    (file,) = composer().email("letter-to-post", BRAND, locale, facts).attachments
     printed = "".join(text_of(file).split())
     for line in mail.split("\n"):
         for part in line.split(": ") if line.count(": ") == 1 else [line]:
@@ -276,8 +277,9 @@ def test_headings_and_paragraphs_are_tagged_as_such() -> None:
 
 MAKE = """
 import hashlib, json, sys
-from tests.support.letter_notices import BRAND, letter_composer
-files = letter_composer().email("letter-to-post", BRAND, "en", json.load(sys.stdin)).attachments
+from tests.support.letter_notices import BRAND
+from tests.support.notices import composer
+files = composer().email("letter-to-post", BRAND, "en", json.load(sys.stdin)).attachments
 print(json.dumps([hashlib.sha256(file.content).hexdigest() for file in files]))
 """
 
@@ -321,7 +323,7 @@ def test_blocks_are_what_markup_writes_down_to_the_rule() -> None:
 def test_every_word_of_a_letters_body_becomes_part_of_a_block(locale: str) -> None:
     """The frame apart, nothing that a reader of the mail sees is lost on the way to paper."""
     case = fullest("complaint-final-decision", locale)
-    html = letter_composer().email(*case.key, case.facts).html
+    html = composer().email(*case.key, case.facts).html
     body = html[html.index("<h1") : html.index("<h3")]
     assert " ".join(block.text for block in blocks(body)).split() == Page(body).text.split()
 

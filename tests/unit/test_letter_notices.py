@@ -13,8 +13,8 @@ from services.notifier.letters import NOTICE_OF_LETTER
 from services.notifier.mime import Email, assemble, mailbox
 from tests.support.contract import EXAMPLES
 from tests.support.letter_needles import PRINTED, ROWS, SAID
-from tests.support.letter_notices import ALERTS, BRAND, fullest, letter_case, letter_cases, letter_composer
-from tests.support.notices import Case
+from tests.support.letter_notices import ALERTS, BRAND, fullest, letter_case, letter_cases
+from tests.support.notices import Case, composer
 from tests.support.pages import Page
 
 CASES = letter_cases()
@@ -28,7 +28,7 @@ each_language = pytest.mark.parametrize("locale", LANGUAGES)
 
 
 def rendered(case: Case, **changes: Any) -> Email:
-    return letter_composer().email(*case.key, {**case.facts, "encloses_procedure": False, **changes})
+    return composer().email(*case.key, {**case.facts, "encloses_procedure": False, **changes})
 
 
 def as_read(case: Case, **changes: Any) -> tuple[str, str]:
@@ -277,4 +277,4 @@ def test_a_letter_that_is_missing_a_fact_is_not_sent() -> None:
     case = fullest("complaint-acknowledged", "en")
     facts = {name: fact for name, fact in case.facts.items() if name != "received_on"}
     with pytest.raises(ComposeError, match="received_on"):
-        letter_composer().email("complaint-acknowledged", BRAND, "en", facts)
+        composer().email("complaint-acknowledged", BRAND, "en", facts)

@@ -19,9 +19,10 @@ from services.notifier.letters import (
     letter_facts,
     letter_locale,
 )
+from services.notifier.samples import facts_in
 from services.notifier.sources import TEMPLATES
 from tests.support.contract import EXAMPLES
-from tests.support.letter_notices import TYPE_OF_NOTICE, facts_in
+from tests.support.letter_notices import TYPE_OF_NOTICE
 
 CIGNA = load_brands()["cigna-healthcare"]
 

@@ -5,7 +5,7 @@ import pytest
 from schemas.deadlines import LetterDueV1
 from services.notifier.letters import NOTICE_OF_LETTER, letter_facts
 from tests.support.complaint_story import TEXT, Complaint, at
-from tests.support.letter_notices import letter_composer
+from tests.support.notices import composer
 
 
 def written(complaint: Complaint, letter: str, locale: str = "en") -> str:
@@ -17,7 +17,7 @@ def written(complaint: Complaint, letter: str, locale: str = "en") -> str:
     ][-1]
     key = NOTICE_OF_LETTER[data.letter], "cigna-healthcare", locale
     facts = {**letter_facts(data, complaint.id, locale).public, "role": "complainant", "again": False}
-    return " ".join(letter_composer().email(*key, facts).text.split())
+    return " ".join(composer().email(*key, facts).text.split())
 
 
 @pytest.fixture
