@@ -39,6 +39,11 @@ class ContactV1(Data):
         description="IANA name; a reader that does not know it shows UTC, and says so.",
     )
     identities: tuple[Identity, ...] = Field(default=(), max_length=20, description="Who this is at each provider.")
+    confirmed_at: Time | None = Field(
+        default=None,
+        description="When the member last confirmed these addresses and phones: messages that were held back after a "
+        "bounce or STOP go there again.",
+    )
     has_card: StrictBool = Field(default=False, description="Whether the member holds a membership card.")
 
 

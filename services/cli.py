@@ -252,6 +252,37 @@ def retry_notifications(
     _run(retry(settings, ids, because=because, who=who, yes=yes, say=typer.echo))
 
 
+suppressions = typer.Typer(help="Addresses that nothing goes to: bounced, or opted out.", no_args_is_help=True)
+app.add_typer(suppressions, name="suppressions")
+
+
+@suppressions.command("list")
+def list_suppressions(
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, the latest first")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """What is in force, by the notification that taught it."""
+    from services.notifier.suppression_commands import list_suppressions as list_
+    from services.runtime.settings import ProcessSettings, load
+
+    _run(list_(load(ProcessSettings, "suppressions list"), limit, as_json=as_json, say=typer.echo))
+
+
+@suppressions.command("lift")
+def lift_suppression(
+    id: Annotated[str, typer.Argument(help="The notification's UUID, as list shows it")],
+    because: Why,
+    who: Who = None,
+) -> None:
+    """Send to that address again, from the next message on; recorded."""
+    from services.notifier.suppression_commands import lift
+    from services.runtime.settings import ProcessSettings, load
+
+    settings = load(ProcessSettings, "suppressions lift")
+    who, because = _by_hand(who, because)
+    _run(lift(settings, id, because=because, who=who, say=typer.echo))
+
+
 letters = typer.Typer(help="Letters of complaints, kept as they left for six years.", no_args_is_help=True)
 app.add_typer(letters, name="letters")
 

@@ -34,10 +34,14 @@ async def bounce(settings: ProcessSettings, raw: bytes, *, yes: bool, say: Say, 
             return status
         reason = f"dsn:{report.status}"
         told = f"bounced, because {words.because(reason)}"
+        if report.is_of_address:
+            told += "; its address gets no security and no general notices until the member changes or confirms it"
         if not yes:
             say(f"{name}  would be {told}. Nothing was changed; with --yes it would.")
             return 0
-        if await Receipts(database).bounced(row, reason, (clock or SystemClock()).now()):
+        if await Receipts(database).bounced(
+            row, reason, (clock or SystemClock()).now(), suppresses=report.is_of_address
+        ):
             say(f"{name}  {told}")
             return 0
         say(f"{name}  left alone: it changed meanwhile; feed the report in again")

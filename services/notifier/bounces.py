@@ -13,6 +13,9 @@ from email.message import Message
 MAX_BYTES = 26_214_400
 """A report may return the whole message, with what was attached to it."""
 _UUID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+OF_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+"""Statuses (RFC 3463, RFC 7505) that say of the address itself that it takes no mail: it does not exist, has moved, its
+domain takes none, its mailbox is disabled. A full mailbox or a policy is not among them: the next message may pass."""
 _OWN_ADDRESS = re.compile(rf"[^\s<>@+,]+\+{_UUID}@", re.IGNORECASE)
 """`bounces+<notification>@…`, the envelope sender where SMTP_BOUNCE_ADDRESS is set."""
 _MESSAGE_ID = re.compile(rf"<{_UUID}@[^\s<>@]+>", re.IGNORECASE)
@@ -39,6 +42,11 @@ class Report:
     def is_bounce(self) -> bool:
         """Given up for good, whatever the status: nobody tries again after `failed`, also when it was only late."""
         return self.action == "failed"
+
+    @property
+    def is_of_address(self) -> bool:
+        """Whatever is sent there next would come back too."""
+        return self.is_bounce and self.status in OF_ADDRESS
 
 
 def read_report(raw: bytes) -> Report:

@@ -59,6 +59,9 @@ class Notice:
     """A newer one for the same member and purpose replaces older ones that have not left."""
     in_app: bool = False
     """Also shown in the portal, beside the e-mail."""
+    throttled: bool = False
+    """After the first e-mail, further ones of a few minutes leave as one that lists them. Never so for locks, and
+    changes of a password, an address or an account: each of these has to be seen at once."""
     letter: Letter | None = None
     """The one of the event's letters that this is; None: the event knows no letters, or any of them will do."""
 
@@ -83,12 +86,12 @@ CATALOGUE: tuple[Notice, ...] = (
     Notice("change-your-password", "identity.password-change-requested.v1", "named-address", "codes", AS_THE_EVENT_SAYS, BOTH, supersedes=True),
     Notice("password-reset", "identity.password-reset.v1", "login", "security", SECURITY_LIFE, BOTH),
     Notice("password-changed", "identity.password-changed.v1", "login", "security", SECURITY_LIFE, BOTH),
-    Notice("new-sign-on", "identity.new-sign-on-detected.v1", "login", "security", SECURITY_LIFE, BOTH),
+    Notice("new-sign-on", "identity.new-sign-on-detected.v1", "login", "security", SECURITY_LIFE, BOTH, throttled=True),
     Notice("email-address-changed", "identity.email-address-changed.v1", "old-and-new", "security", SECURITY_LIFE, BOTH),
     Notice("account-locked", "identity.account-locked.v1", "login", "security", SECURITY_LIFE, BOTH),
     Notice("unlock-account", "identity.unlock-requested.v1", "login", "codes", AS_THE_EVENT_SAYS, CIGNA, supersedes=True),
-    Notice("security-method-enrolled", "identity.security-method-enrolled.v1", "login", "security", SECURITY_LIFE, BOTH),
-    Notice("security-method-reset", "identity.security-method-reset.v1", "login", "security", SECURITY_LIFE, BOTH),
+    Notice("security-method-enrolled", "identity.security-method-enrolled.v1", "login", "security", SECURITY_LIFE, BOTH, throttled=True),
+    Notice("security-method-reset", "identity.security-method-reset.v1", "login", "security", SECURITY_LIFE, BOTH, throttled=True),
     Notice("welcome", "members.welcomed.v1", "login", "general", GENERAL_LIFE, CIGNA),
     Notice("verify-email-address", "identity.email-verification-requested.v1", "named-address", "codes", AS_THE_EVENT_SAYS, CM, supersedes=True),
     Notice("registration-confirmed", "members.registration-confirmed.v1", "named-address", "general", GENERAL_LIFE, CM),
@@ -96,9 +99,9 @@ CATALOGUE: tuple[Notice, ...] = (
     Notice("account-deleted", "identity.account-deleted.v1", "named-address", "security", SECURITY_LIFE, CM),
     Notice("email-address-reminder", "identity.email-reminder-requested.v1", "login", "codes", AS_THE_EVENT_SAYS, CM, supersedes=True),
     Notice("pin-blocked", "identity.pin-blocked.v1", "login", "security", SECURITY_LIFE, CM, in_app=True),
-    Notice("sign-in-method-changed", "identity.sign-in-method-changed.v1", "login", "security", SECURITY_LIFE, CM, in_app=True),
+    Notice("sign-in-method-changed", "identity.sign-in-method-changed.v1", "login", "security", SECURITY_LIFE, CM, in_app=True, throttled=True),
     Notice("portal-access-ends", "members.portal-access-ending.v1", "communication", "general", GENERAL_LIFE, CIGNA),
-    Notice("benefit-application-received", "members.benefit-application-received.v1", "communication", "general", GENERAL_LIFE, CM),
+    Notice("benefit-application-received", "members.benefit-application-received.v1", "communication", "general", GENERAL_LIFE, CM, throttled=True),
     Notice("bank-account-changed", "members.bank-account-changed.v1", "login-and-communication", "security", SECURITY_LIFE, CM, in_app=True),
     Notice("complaint-acknowledged", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="acknowledgement"),
     Notice("complaint-information-requested", "complaints.letter-due.v1", "complainant", "letters", UNTIL_SENT, CIGNA, letter="information-request"),
@@ -117,6 +120,8 @@ CATALOGUE: tuple[Notice, ...] = (
 NOTICES_OF_TYPE: dict[str, tuple[Notice, ...]] = {
     type_: tuple(notice for notice in CATALOGUE if notice.on == type_) for type_ in {notice.on for notice in CATALOGUE}
 }
+
+THROTTLED: frozenset[str] = frozenset(notice.name for notice in CATALOGUE if notice.throttled)
 
 OF_COMPLAINTS: frozenset[str] = frozenset(DEADLINES.types)
 """Events whose subject is a complaint and no member: they name their own recipient, and no contact is theirs."""

@@ -1,7 +1,7 @@
 """One template → what renders it: Markdown, layout, styles and the brand's facts happen here, once, at load."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined, Template, TemplateError, meta, 
 from services.notifier import formats
 from services.notifier.brands import Brand
 from services.notifier.enclosures import Procedure
+from services.notifier.facts import ACTIONS
 from services.notifier.folding import LOCALISED, SPOKEN, Folding, constant_lines
 from services.notifier.layout import framed
 from services.notifier.markup import TEXT_RULE, Tags, render
@@ -24,6 +25,10 @@ class TemplatesError(ValueError):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+COUNT = f"{{% if {ACTIONS} %}} ({{{{ {ACTIONS} | length }}}}){{% endif %}}"
+"""After the subject of a summary: how many actions it lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +70,15 @@ class Compiler:
     def __init__(self, brand: Brand, locale: str, names: frozenset[str]) -> None:
         self._brand = brand
         self._locale = locale
-        self._names = names
+        self._names = names | {ACTIONS}
         self._problems: list[str] = []
 
-    def compile(self, source: Source) -> Compiled:
+    def compile(self, source: Source, *, lists: Sequence[str] = ()) -> Compiled:
+        """`lists`: the facts that each action of a summary has its own of. Raises `TemplatesError`."""
         tags = Tags()
-        mail = render(source.mail, self._locale, tags)
+        if lists:
+            source = self._with_count(source)
+        mail = render(source.mail, self._locale, tags, lists=lists)
         footer = render(source.footer, self._locale, tags)
         self._check_links((*mail.links, *footer.links))
         document = framed(
@@ -109,6 +117,11 @@ class Compiler:
             constant=encoded_lines(lines),
         )
 
+    def _with_count(self, source: Source) -> Source:
+        if not source.several or source.several not in source.mail:
+            self._problems.append('section mail: a notice that is throttled has the line {% include "several" %}')
+        return replace(source, subject=f"{source.subject}{COUNT}")
+
     def compile_procedure(self, source: ProcedureSource) -> Procedure:
         """Raises as `compile` does."""
         tags = Tags()
@@ -140,7 +153,7 @@ class Compiler:
 
 def _template(tree: nodes.Template, name: str) -> Template:
     """`name` decides about escaping."""
-    return Template.from_code(_ENVIRONMENT, _ENVIRONMENT.compile(tree, name=name, filename=name), globals={})
+    return Template.from_code(_ENVIRONMENT, _ENVIRONMENT.compile(tree, name=name, filename=name), globals={ACTIONS: None})
 
 
 def _literal(tree: nodes.Template) -> str:

@@ -15,10 +15,10 @@ from schemas.complaints import Letter
 from schemas.notifications import InAppMessageV1
 from schemas.topics import DATA_OF_TYPE
 from services.notifier.brands import BRANDS, Brand, load_brands
-from services.notifier.catalogue import CATALOGUE
+from services.notifier.catalogue import CATALOGUE, THROTTLED
 from services.notifier.compiling import Compiled, Compiler, TemplatesError
 from services.notifier.enclosures import VERSION, Enclosures, Place, Procedure
-from services.notifier.facts import CONTACT_FACTS, fact_names
+from services.notifier.facts import CONTACT_FACTS, ROLE, fact_names
 from services.notifier.letters import NOTICE_OF_LETTER, TO_POST, letter_fact_names
 from services.notifier.markup import MarkupError
 from services.notifier.mime import Attachment, Email
@@ -27,8 +27,6 @@ from services.notifier.sources import TEMPLATES, SourceError, read_procedure, re
 Key: TypeAlias = tuple[str, str, str]
 """Notice, brand, locale."""
 
-ROLE = "role"
-"""Whose copy it is (`old`, `new` …): the one fact that the plan adds to those of the event."""
 ENCLOSES = "encloses_procedure"
 """The fact by which a mail takes the complaints procedure along."""
 
@@ -56,13 +54,15 @@ class Composer:
         *,
         known: Mapping[str, frozenset[str]] | None = None,
         in_app: Collection[str] = (),
+        throttled: Collection[str] = (),
         templates: Path = TEMPLATES,
         brands: Mapping[str, Brand] | None = None,
     ) -> "Composer":
         """Compile every (notice, brand, locale) wanted, or raise one `TemplatesError` with all that is wrong.
 
         `known` gives the names a notice's templates may use, `letters.letter_fact_names` of its event's data; a notice
-        it does not have may use any name of any event. Notices `in_app` need that section. Where they enclose the
+        it does not have may use any name of any event. Notices `in_app` need that section; those `throttled` can list
+        several actions. Where they enclose the
         complaints procedure, that is loaded too. Reads the brands if none are given (`BrandError`).
         """
         brands = load_brands(BRANDS) if brands is None else brands
@@ -82,7 +82,9 @@ class Composer:
                     source = read_source(templates, notice, locale)
                     if notice in in_app and source.in_app is None:
                         problems[f"{notice}/{locale}.md: section in-app is missing"] = None
-                    compiled[key] = Compiler(brand, locale, names | {ROLE}).compile(source)
+                    compiled[key] = Compiler(brand, locale, names | {ROLE}).compile(
+                        source, lists=_repeated(names) if notice in throttled else ()
+                    )
                 if ENCLOSES in names and (brand_id, locale) not in procedures:
                     with _told(problems, f"_procedure/{locale}.md"):
                         procedure = read_procedure(templates, locale)
@@ -172,6 +174,7 @@ def load_catalogue(brands: Mapping[str, Brand], only: Collection[str] = ()) -> C
         ),
         known=known_facts(),
         in_app={notice.name for notice in CATALOGUE if notice.in_app},
+        throttled=THROTTLED,
         brands=brands,
     )
 
@@ -179,6 +182,11 @@ def load_catalogue(brands: Mapping[str, Brand], only: Collection[str] = ()) -> C
 def known_facts() -> dict[str, frozenset[str]]:
     """Notice → every name that its templates may use."""
     return {notice.name: letter_fact_names(DATA_OF_TYPE[notice.on]) for notice in CATALOGUE}
+
+
+def _repeated(names: frozenset[str]) -> tuple[str, ...]:
+    """The facts that each action of a summary has its own of."""
+    return tuple(sorted(names - CONTACT_FACTS))
 
 
 def _any_name() -> frozenset[str]:

@@ -205,7 +205,7 @@ class Delivery:
         )  # fmt: skip
         return AttemptResult(
             row=row, attempt=attempt, result=result, state=state, reason=reason, reply_code=error.reply_code,
-            delay_seconds=seconds,
+            delay_seconds=seconds, suppresses=error.suppresses,
         )  # fmt: skip
 
     async def _hand_over(self, rows: Sequence[Leased]) -> dict[Handle, int]:

@@ -44,7 +44,7 @@ async def show(settings: ProcessSettings, id_: str, *, as_json: bool, say: Say) 
     """Every column; what is private masked."""
     async with database_of(settings, "notifications show") as database:
         stories = Stories(database, vault_of(settings))
-        row = await stories.notification(_uuid(id_))
+        row = await stories.notification(notification_id(id_))
         if row is None:
             say(why.as_text([why.unknown(id_)]))
             return 1
@@ -72,7 +72,7 @@ async def retry(
     clock: Clock | None = None,
 ) -> int:
     """Without `yes` only what would happen. Each is one conditional write; a refusal does not stop the others."""
-    wanted = list(dict.fromkeys(_uuid(id_) for id_ in ids))
+    wanted = list(dict.fromkeys(notification_id(id_) for id_ in ids))
     clock = clock or SystemClock()
     refused = 0
     async with database_of(settings, "notifications retry") as database:
@@ -109,7 +109,8 @@ async def _stories(stories: Stories, asked: str) -> list[Story]:
     return [await stories.story(event, await stories.of_event(event)) for event in await stories.events(asked, SEVERAL)]
 
 
-def _uuid(text: str) -> uuid.UUID:
+def notification_id(text: str) -> uuid.UUID:
+    """Of a notification, or of an outcome of it. Raises `CommandError`."""
     found = _NOTIFICATION.fullmatch(text)
     if found is None:
         raise CommandError("A notification is named by its UUID; member-notices why EVENT lists those of an event.")

@@ -7,7 +7,7 @@ filters turn them into words in the reader's zone and language.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -22,7 +22,11 @@ Fact: TypeAlias = Scalar | list[Scalar]
 DISPLAY_LIMIT = 120
 """Characters of a text from outside that are shown: two lines on a phone, and no room for a letter of its own."""
 
+ROLE = "role"
+"""Whose copy it is (`old`, `new` …): the one fact that the plan adds to those of the event."""
 CONTACT_FACTS = frozenset({"name", "time_zone", "has_card", "personal_reference_number"})
+ACTIONS = "actions"
+"""In a summary: the facts of each action that it lists, its carrier's among them."""
 ROUTING = frozenset({"brand", "locale"})
 """Where a message goes and how, decided by the plan: an event that names them must not reach the template with it."""
 
@@ -56,6 +60,11 @@ def facts_of(data: Data, contact: ContactV1 | None) -> Facts:
         elif value is not None:
             secrets[field] = str(value)
     return Facts(public, secrets)
+
+
+def action_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a summary says of one action: the facts of its event, without those of the member and the reader."""
+    return {name: value for name, value in facts.items() if name not in CONTACT_FACTS | {ACTIONS, ROLE}}
 
 
 @cache

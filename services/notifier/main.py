@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 
 import structlog
 from starlette.applications import Starlette
@@ -27,6 +28,7 @@ from services.notifier.ledger.promise import Promise
 from services.notifier.ledger.rows import Sealer
 from services.notifier.ledger.sending import Sending
 from services.notifier.ledger.stories import Stories
+from services.notifier.ledger.throttling import Throttling
 from services.notifier.ledger.upkeep import Upkeep
 from services.notifier.plan import Rules
 from services.notifier.recipients import IN_APP
@@ -112,7 +114,8 @@ class Notifier:
             loopback_origin=settings.loopback_link_origin,
             team_mailbox=settings.complaints_team_mailbox,
         )
-        inserting = Inserting(sealer, self._lease_seconds)
+        throttling = Throttling(sealer, timedelta(seconds=settings.throttle_seconds))
+        inserting = Inserting(sealer, self._lease_seconds, throttling)
         self._contacts = Contacts(database, sealer, inserting, rules)
         self._accepting = Accepting(database, self._contacts, inserting, rules)
         self._sending = Sending(database, sealer, self._lease_seconds)

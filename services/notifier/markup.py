@@ -42,11 +42,13 @@ class Rendered:
     links: tuple[str, ...]
 
 
-def render(markdown: str, locale: str, tags: "Tags") -> Rendered:
-    """Raises `MarkupError` for an element that mail has no form for (an image, a code block, a level-4 heading)."""
+def render(markdown: str, locale: str, tags: "Tags", *, lists: Sequence[str] = ()) -> Rendered:
+    """`lists`: the facts that each of several `actions` has its own of; the table of facts is then repeated for each.
+
+    Raises `MarkupError` for an element that mail has no form for (an image, a code block, a level-4 heading)."""
     source = _own_lines(tags.hide(markdown), tags)
     root = SyntaxTreeNode(_MARKDOWN.parse(source))
-    parts = _Parts(tags, french=locale == "fr")
+    parts = _Parts(tags, french=locale == "fr", lists=lists)
     html = "".join(parts.block_html(node) for node in root.children)
     text = "".join(parts.block_text(node) for node in root.children)
     links = tuple(
@@ -107,9 +109,10 @@ def _own_lines(source: str, tags: Tags) -> str:
 class _Parts:
     """The two renderers side by side, so that no element can exist in only one of them."""
 
-    def __init__(self, tags: Tags, *, french: bool) -> None:
+    def __init__(self, tags: Tags, *, french: bool, lists: Sequence[str] = ()) -> None:
         self._tags = tags
         self._french = french
+        self._lists = lists
 
     # --- blocks: HTML -------------------------------------------------------------------------------------------------
 
@@ -122,7 +125,8 @@ class _Parts:
             case "bullet_list" if self._is_facts(node):
                 rows = "".join(self._fact_html(item) for item in node.children)
                 # The parser would put a `tbody` of its own before the first row, within the condition of that row.
-                return _spaced_out(f'<table class="facts" {_BARE}>\n<tbody>{rows}</tbody></table>')
+                table = _spaced_out(f'<table class="facts" {_BARE}>\n<tbody>{rows}</tbody></table>')
+                return self._for_each_action(table, "<!--{}-->")
             case "bullet_list" | "ordered_list":
                 items = "".join(f"<li>{self._item(item, self._html)}</li>\n" for item in node.children)
                 return f"<{node.tag}>\n{items}</{node.tag}>\n"
@@ -162,7 +166,7 @@ class _Parts:
             case "paragraph":
                 return self._paragraph_text(node)
             case "bullet_list" if self._is_facts(node):
-                return "".join(self._fact_text(item) for item in node.children) + "\n"
+                return self._for_each_action("".join(self._fact_text(item) for item in node.children) + "\n", "{}")
             case "bullet_list" | "ordered_list":
                 return self._list_text(node)
             case "blockquote":
@@ -255,6 +259,17 @@ class _Parts:
             return row
         before, after = self._tags.hide(f"{{% if {name} %}}"), self._tags.hide("{% endif %}")
         return f"{form.format(before)}{row}{form.format(after)}"
+
+    def _for_each_action(self, table: str, form: str) -> str:
+        """The names mean the action's own facts within the loop, and the event's outside."""
+        if not self._lists:
+            return table
+        names = "".join(f"{{% set {name} = action.{name} %}}" for name in self._lists)
+        begin, again, end = (
+            form.format(self._tags.hide(tag))
+            for tag in ("{% if actions %}{% for action in actions %}" + names, "{% endfor %}{% else %}", "{% endif %}")
+        )
+        return f"{begin}{table}{again}{table}{end}"
 
     def _item(self, item: SyntaxTreeNode, form: Callable[[SyntaxTreeNode], str]) -> str:
         if len(item.children) != 1:

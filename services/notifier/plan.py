@@ -4,7 +4,7 @@ Asked once per event; what it answers is frozen in the ledger, whatever contact,
 """
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never, cast
@@ -15,6 +15,7 @@ from schemas.envelope import Event, EventError
 from schemas.members import ContactV1
 from schemas.notifications import Cause
 from schemas.types import Data
+from services.notifier.addresses import LeftAddress, previous_address
 from services.notifier.brands import Brand
 from services.notifier.catalogue import NOTICES_OF_TYPE, OF_COMPLAINTS, Lane, Notice, Until
 from services.notifier.facts import Facts, facts_of
@@ -68,6 +69,8 @@ class Notification:
     """When a person may be told at the earliest."""
     limit_at: datetime | None = None
     """The limit of what it is to meet, exclusive."""
+    listed_in: uuid.UUID | None = None
+    """The summary that lists it."""
 
     @property
     def rank(self) -> int | None:
@@ -117,8 +120,12 @@ class Refused:
 Plan = Planned | Waiting | Skipped | Cancels | Refused
 
 
-def plan(event: Event[Data], contact: ContactV1 | None, now: datetime, rules: Rules) -> Plan:
+def plan(
+    event: Event[Data], contact: ContactV1 | None, now: datetime, rules: Rules, left: Sequence[LeftAddress] = ()
+) -> Plan:
     """The contact's brand and language decide; the event's own only where there is no contact.
+
+    `left`: sign-in addresses that the member has left lately, oldest first; security notices also go there.
 
     A complaint event carries its recipient, frozen: its subject is no member, and a contact of that name is not its.
     """
@@ -134,11 +141,16 @@ def plan(event: Event[Data], contact: ContactV1 | None, now: datetime, rules: Ru
         return Skipped("no-notice")
     if contact is None and not _carries_recipients(event.data):
         return Waiting(_waits_until(event, notices))
-    return _plan(event, notices, contact, now, rules)
+    return _plan(event, notices, contact, now, rules, previous_address(left, event.time))
 
 
 def _plan(
-    event: Event[Data], notices: tuple[Notice, ...], contact: ContactV1 | None, now: datetime, rules: Rules
+    event: Event[Data],
+    notices: tuple[Notice, ...],
+    contact: ContactV1 | None,
+    now: datetime,
+    rules: Rules,
+    previous: str | None,
 ) -> Planned | Skipped | Refused:
     name = contact.brand if contact is not None else cast("str", getattr(event.data, "brand", None))
     brand = rules.brands.get(name)
@@ -161,7 +173,7 @@ def _plan(
             )
             for notice in notices
             for locale in (_locale(notice, event.data, contact, brand),)
-            for recipient in recipients(notice, event, contact, rules.team_mailbox)
+            for recipient in recipients(notice, event, contact, rules.team_mailbox, previous)
         )
     )
 

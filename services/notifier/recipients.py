@@ -9,6 +9,7 @@ from schemas.envelope import Event
 from schemas.identity import EmailAddressChangedV1, VerificationCodeIssuedV1
 from schemas.members import ContactV1
 from schemas.types import Data
+from services.notifier.addresses import same
 from services.notifier.catalogue import Notice
 
 IN_APP = "in-app"
@@ -25,10 +26,17 @@ class Recipient:
 
 
 def recipients(
-    notice: Notice, event: Event[Data], contact: ContactV1 | None, team_mailbox: str | None
+    notice: Notice,
+    event: Event[Data],
+    contact: ContactV1 | None,
+    team_mailbox: str | None,
+    previous: str | None = None,
 ) -> tuple[Recipient, ...]:
-    """`contact` may be None where the event names its own addresses."""
+    """`contact` may be None where the event names its own addresses. `previous`: where security notices also go."""
     mailboxes = _mailboxes(notice, event.data, contact, team_mailbox)
+    told = [mailbox.address for mailbox in mailboxes if mailbox.address is not None]
+    if notice.lane == "security" and previous is not None and not any(same(previous, address) for address in told):
+        mailboxes = (*mailboxes, Recipient("email", "previous", previous))
     return (*mailboxes, Recipient(IN_APP, "inbox", event.subject)) if notice.in_app else mailboxes
 
 

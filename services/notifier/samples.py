@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from schemas.members import ContactV1
 from schemas.types import Data
 from services.notifier.brands import Brand
 from services.notifier.catalogue import CATALOGUE, OF_COMPLAINTS, Notice
-from services.notifier.facts import Facts, facts_of
+from services.notifier.facts import ACTIONS, Facts, action_of, facts_of
 from services.notifier.letters import alert_facts, letter_facts
 
 EXAMPLES = Path(schemas.__file__).parent / "examples"
 MINIMAL = "minimal"
+SUMMARY = "summary"
+"""The `example` of a message that lists several actions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,7 @@ def samples_of(notice: Notice, brands: dict[str, Brand]) -> Iterator[Sample]:
             for locale in brands[brand].languages:
                 facts = facts_in(event, locale, minimal=MINIMAL in example)
                 for role in _roles(notice):
-                    yield Sample(
+                    sample = Sample(
                         notice=notice.name,
                         brand=brand,
                         locale=locale,
@@ -68,6 +70,15 @@ def samples_of(notice: Notice, brands: dict[str, Brand]) -> Iterator[Sample]:
                         facts={**facts.public, **_on_the_hosts_of(brands[brand], facts.secrets), "role": role},
                         in_app=notice.in_app,
                     )
+                    yield sample
+                    if notice.throttled and not example:
+                        yield _summary(sample)
+
+
+def _summary(sample: Sample) -> Sample:
+    """The same again, twice, in one mail."""
+    facts = {**sample.facts, ACTIONS: [action_of(sample.facts)] * 2}
+    return replace(sample, example=SUMMARY, facts=facts, in_app=False)
 
 
 def sample_contact(*, minimal: bool = False) -> ContactV1:

@@ -8,7 +8,8 @@ notices say. A file is sections:
     === in-app ===          plain text for the portal: a line that is the title, a blank line, paragraphs
 
 In a mail a line `{% include "greeting" %}` stands for the shared section of that name. The shared file also holds
-`footer`, which every mail gets. The complaints procedure is `_procedure/<locale>.md`, with sections of its own:
+`footer`, which every mail gets, and `several`, which a mail includes that can list several actions. The complaints
+procedure is `_procedure/<locale>.md`, with sections of its own:
 `title`, `file` (its name when attached), `version` (the day of its wording) and `body`.
 """
 
@@ -39,6 +40,8 @@ class Source:
     preheader: str
     mail: str
     footer: str
+    several: str
+    """What a summary says before it lists its actions; part of `mail` where that includes it."""
     sms: str | None
     in_app: str | None
 
@@ -67,6 +70,7 @@ def read_source(folder: Path, notice: str, locale: str) -> Source:
         preheader=_one_line(sections["preheader"], label),
         mail=_included(sections["mail"], shared, label),
         footer=shared["footer"],
+        several=shared.get("several", ""),
         sms=sections.get("sms"),
         in_app=sections.get("in-app"),
     )

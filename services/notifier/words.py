@@ -8,6 +8,10 @@ _OF_REASON = {
     "newer": "a newer message of the same purpose was accepted for the member",
     "not-live": "DELIVERY_MODE=allow-list, and the address is not on ALLOW_LIST",
     "switched-off": "the member's preferences switch off what is not about security",
+    "address-bounced": "mail to its address came back for good; it is lifted when the member changes or confirms it",
+    "opted-out": "its phone answered STOP; it is lifted when the member changes or confirms the phone",
+    "throttled": "one like it went to the member minutes ago; it goes soon, and lists what comes until then",
+    "in-summary": "it leaves in one message with others of its kind, which lists it",
     "forgotten": "the member's contact was forgotten (tombstone)",
     "no-contact": "no contact of the member came before its time was over",
     "phone-not-registered": "the event names a phone that is not one of the contact's",
@@ -107,14 +111,16 @@ def of_result(result: str | None, reason: str | None) -> str:
 
 def of_notification(row: NotificationRow) -> str:
     """Two sentences at most, for somebody who does not know our states."""
-    said = _of_complaint(row) or _OF_STATE.get(row.state, row.state)
+    said = _of_special(row) or _OF_STATE.get(row.state, row.state)
     why = because(row.reason)
     return said if why is None else f"{said} Because {why}."
 
 
-def _of_complaint(row: NotificationRow) -> str | None:
-    """Where a complaint's message behaves unlike others in the same state."""
-    if row.state == "accepted" and row.not_before is not None:
+def _of_special(row: NotificationRow) -> str | None:
+    """Where a message behaves unlike others in the same state: a complaint's, or one that a summary lists."""
+    if row.reason == "in-summary":
+        return f"Not sent on its own: notification {row.reference} carries it."
+    if row.state == "accepted" and row.not_before is not None and row.reason != "throttled":
         return "Accepted; it goes when a person may be told."
     if row.state == "unknown" and row.role == "complainant":
         return "Handed over, but nobody knows whether it arrived; it goes again by itself, and then says so."

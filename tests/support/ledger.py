@@ -21,6 +21,7 @@ from services.notifier.ledger.contacts import Contacts, StoredContact
 from services.notifier.ledger.inserting import Accepted, Inserting, ReadEvent, Room
 from services.notifier.ledger.rows import Leased, Sealer
 from services.notifier.ledger.sending import AttemptResult, Sending
+from services.notifier.ledger.throttling import Throttling
 from services.notifier.ledger.upkeep import Upkeep
 from services.notifier.plan import Rules
 from services.runtime.database import Database, close, connect
@@ -67,7 +68,7 @@ class Ledger:
 
     def __post_init__(self) -> None:
         self.sealer = Sealer(self.vault, b"search")
-        inserting = Inserting(self.sealer, 60.0)
+        inserting = Inserting(self.sealer, 60.0, Throttling(self.sealer, timedelta(minutes=10)))
         self.contacts = Contacts(self.database, self.sealer, inserting, self.rules)
         self.accepting = Accepting(self.database, self.contacts, inserting, self.rules)
         self.sending = Sending(self.database, self.sealer, 60.0)

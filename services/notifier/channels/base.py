@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,9 @@ class Consequence(Enum):
     """Ours to mend: credentials, sender. Retried, and the channel says it is not ready."""
 
 
+Suppresses = Literal["address-bounced", "opted-out"]
+
+
 class ChannelError(Exception):
     """Why it was not sent. `reason` is a bounded code such as `smtp:550`, never the provider's text."""
 
@@ -53,12 +56,15 @@ class ChannelError(Exception):
         *,
         reply_code: str | None = None,
         retry_after: timedelta | None = None,
+        suppresses: Suppresses | None = None,
     ) -> None:
         super().__init__(reason)
         self.consequence = consequence
         self.reason = reason
         self.reply_code = reply_code
         self.retry_after = retry_after
+        self.suppresses = suppresses
+        """Why nothing more should go to this address, where the refusal says so of the address itself."""
 
 
 class Channel(Protocol):

@@ -27,6 +27,7 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
+from services.notifier.bounces import OF_ADDRESS
 from services.notifier.channels.base import ChannelError, Consequence, OutgoingMessage, Sent
 
 MAX_AGE_SECONDS = 300.0
@@ -40,6 +41,7 @@ CONSEQUENCES: tuple[tuple[re.Pattern[str], Consequence], ...] = (
     (re.compile(r"^5\d\d "), Consequence.PERMANENT),
 )
 """Reply code and text → what it means for us; the first match counts."""
+_STATUS = re.compile(r"\d\.\d{1,3}\.\d{1,3}\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,9 +235,13 @@ class _Transfer:
 
 def _refusal(code: int, text: str) -> ChannelError:
     line = f"{code} {text}"
+    status = _STATUS.match(text)
+    dead = code // 100 == 5 and status is not None and status[0] in OF_ADDRESS
     for pattern, consequence in CONSEQUENCES:
         if pattern.search(line):
-            return ChannelError(consequence, f"smtp:{code}", reply_code=str(code))
+            return ChannelError(
+                consequence, f"smtp:{code}", reply_code=str(code), suppresses="address-bounced" if dead else None
+            )
     return ChannelError(Consequence.RETRY, f"smtp:{code}", reply_code=str(code))
 
 

@@ -24,10 +24,13 @@ from services.runtime.clock import Clock
 LONGEST_VALIDITY_SECONDS = 14_400
 LONGEST_PATIENCE = timedelta(hours=1)
 
+OPTED_OUT = 21610
+"""The reader answered STOP. Twilio refuses what comes after it, and we do not ask again; the portal reads
+`opted-out` in the outcome, and can offer another way."""
 CONSEQUENCES: Mapping[int, Consequence] = {
     **dict.fromkeys(
         # invalid, region off, opted out, unreachable, landline, not a mobile, unknown, blocked, unreachable carrier
-        (21211, 21408, 21610, 21612, 21614, 21617, 30004, 30005, 30006),
+        (21211, 21408, OPTED_OUT, 21612, 21614, 21617, 30004, 30005, 30006),
         Consequence.PERMANENT,
     ),
     **dict.fromkeys((20429, 30001, 30003, 30008), Consequence.RETRY),
@@ -129,6 +132,8 @@ class TwilioChannel:
         consequence = CONSEQUENCES.get(code) or _by_status(status)
         reason = f"twilio:{code or status}"
         self._trouble = reason if consequence is Consequence.CONFIGURATION else None
+        if code == OPTED_OUT:
+            return ChannelError(consequence, "opted-out", reply_code=str(status), suppresses="opted-out")
         return ChannelError(consequence, reason, reply_code=str(status))
 
 

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from schemas.envelope import Event
-from schemas.members import ContactV1
 from schemas.types import Data
 from services.notifier.catalogue import OF_COMPLAINTS
-from services.notifier.ledger.contacts import Contacts, lock_members
+from services.notifier.ledger.contacts import Contacts, Known, lock_members, planned_for
 from services.notifier.ledger.inserting import Accepted, Inserting, ReadEvent, Room
 from services.notifier.ledger.letters import Cancellation, cancel, lock_complaints
-from services.notifier.plan import Cancels, Plan, Planned, Refused, Rules, Skipped, Waiting, plan
+from services.notifier.plan import Cancels, Plan, Planned, Refused, Rules, Skipped, Waiting
 from services.runtime.database import Database, Session, columns
 
 _EVENT_STATE: dict[type[Plan], str] = {Planned: "planned", Waiting: "waiting", Skipped: "skipped", Cancels: "skipped"}
@@ -33,7 +32,7 @@ class Accepting:
             planned: list[tuple[ReadEvent, Plan]] = []
             refused: dict[str, tuple[ReadEvent, Refused]] = {}
             for entry in batch:
-                decision = plan(entry.event, contacts.get(entry.event.subject), now, self._rules)
+                decision = planned_for(entry.event, contacts, now, self._rules)
                 if isinstance(decision, Refused):
                     refused[entry.origin] = (entry, decision)
                 else:
@@ -60,7 +59,7 @@ class Accepting:
             await self._inserting.insert(session, rows, now, room, accepted)
             return accepted
 
-    async def _contacts_of(self, session: Session, batch: Sequence[ReadEvent]) -> dict[str, ContactV1]:
+    async def _contacts_of(self, session: Session, batch: Sequence[ReadEvent]) -> dict[str, Known]:
         """By member; a complaint has none."""
         members = {entry.event.subject for entry in batch if entry.event.type not in OF_COMPLAINTS}
         contacts = await self._contacts.of(session, members)

@@ -1,6 +1,6 @@
 """Contacts, and the events that waited for one. State, not events: only a higher version counts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,12 +9,15 @@ import structlog
 from schemas.envelope import Event, EventError, read_record, write_structured
 from schemas.members import ContactV1
 from schemas.types import Data
+from services.notifier.addresses import LeftAddress, addresses_of, counting_anew, left_addresses, read, written
 from services.notifier.ledger.inserting import Accepted, Inserting, Room, Row
 from services.notifier.ledger.rows import Sealer
+from services.notifier.ledger.suppressions import lift
 from services.notifier.ledger.verdicts import IS_MEMBERS
 from services.notifier.plan import (
     Cancels,
     Notification,
+    Plan,
     Planned,
     Refused,
     Rules,
@@ -38,6 +41,15 @@ class StoredContact:
     contact: ContactV1 | None
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A member as planning sees one."""
+
+    contact: ContactV1
+    left: tuple[LeftAddress, ...]
+    """Oldest first; some may have had their days."""
+
+
 class Contacts:
     """Stores contacts, wakes who waited for one, and ends who waited in vain."""
 
@@ -47,17 +59,22 @@ class Contacts:
         self._inserting = inserting
         self._rules = rules
 
-    async def of(self, session: Session, members: set[str]) -> dict[str, ContactV1]:
+    async def of(self, session: Session, members: set[str]) -> dict[str, Known]:
         rows = await session.fetch(
-            "SELECT member_id, data FROM notifier.contacts WHERE member_id = ANY($1::text[]) AND data IS NOT NULL",
+            """
+            SELECT member_id, data, left_addresses FROM notifier.contacts
+            WHERE member_id = ANY($1::text[]) AND data IS NOT NULL
+            """,
             list(members),
         )
-        return {
-            row["member_id"]: ContactV1.model_validate_json(
-                self._sealer.vault.decrypt(row["data"], f"contacts/{row['member_id']}/data")
-            )
-            for row in rows
-        }
+        return {row["member_id"]: self._open(row) for row in rows}
+
+    def _open(self, row: Record) -> Known:
+        name, left = f"contacts/{row['member_id']}", row["left_addresses"]
+        return Known(
+            ContactV1.model_validate_json(self._sealer.vault.decrypt(row["data"], f"{name}/data")),
+            () if left is None else read(self._sealer.vault.decrypt(left, f"{name}/left_addresses")),
+        )
 
     async def store(self, batch: Sequence[StoredContact], now: datetime, room: Room) -> Accepted:
         """A higher version counts, a tombstone by its time; either way the member's waiting events wake here and now.
@@ -67,27 +84,61 @@ class Contacts:
         accepted = Accepted()
         async with self._database.acquire() as session, session.transaction():
             await lock_members(session, sorted(entry.member_id for entry in batch))
+            before = await self.of(session, {entry.member_id for entry in batch})
             known = [(entry, entry.contact) for entry in batch if entry.contact is not None]
-            await session.execute(
-                """
-                INSERT INTO notifier.contacts AS stored (member_id, version, time, data)
-                SELECT * FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::bytea[])
-                ON CONFLICT (member_id) DO UPDATE
-                SET version = EXCLUDED.version, time = EXCLUDED.time, data = EXCLUDED.data,
-                    stored_at = clock_timestamp()
-                WHERE EXCLUDED.version > stored.version
-                """,
-                [entry.member_id for entry, _ in known],
-                [contact.version for _, contact in known],
-                [entry.time for entry, _ in known],
-                [
-                    self._sealer.vault.encrypt(contact.model_dump_json().encode(), f"contacts/{entry.member_id}/data")
-                    for entry, contact in known
-                ],
-            )
-            await self._forget(session, [entry for entry in batch if entry.contact is None], now)
+            await self._upsert(session, known, before)
+            await self._lift(session, known, before, now)
+            await self._forget(session, [entry for entry in batch if entry.contact is None], before, now)
             await self._wake(session, [entry.member_id for entry, _ in known], now, room, accepted)
         return accepted
+
+    async def _upsert(
+        self, session: Session, known: Sequence[tuple[StoredContact, ContactV1]], before: Mapping[str, Known]
+    ) -> None:
+        await session.execute(
+            """
+            INSERT INTO notifier.contacts AS stored (member_id, version, time, data, left_addresses)
+            SELECT * FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::bytea[], $5::bytea[])
+            ON CONFLICT (member_id) DO UPDATE
+            SET version = EXCLUDED.version, time = EXCLUDED.time, data = EXCLUDED.data,
+                left_addresses = EXCLUDED.left_addresses, stored_at = clock_timestamp()
+            WHERE EXCLUDED.version > stored.version
+            """,
+            *columns(
+                [
+                    (entry.member_id, contact.version, entry.time, *self._seal(entry, contact, before))
+                    for entry, contact in known
+                ],
+                5,
+            ),
+        )
+
+    def _seal(
+        self, entry: StoredContact, contact: ContactV1, before: Mapping[str, Known]
+    ) -> tuple[bytes, bytes | None]:
+        """The contact, and the sign-in addresses it has left."""
+        vault, name, was = self._sealer.vault, f"contacts/{entry.member_id}", before.get(entry.member_id)
+        left = () if was is None else left_addresses(was.contact, was.left, contact, entry.time)
+        return (
+            vault.encrypt(contact.model_dump_json().encode(), f"{name}/data"),
+            vault.encrypt(written(left), f"{name}/left_addresses") if left else None,
+        )
+
+    async def _lift(
+        self,
+        session: Session,
+        known: Sequence[tuple[StoredContact, ContactV1]],
+        before: Mapping[str, Known],
+        now: datetime,
+    ) -> None:
+        """Addresses that a higher version adds or confirms are written to again."""
+        anew: dict[str, set[bytes]] = {}
+        for entry, contact in known:
+            was = before.get(entry.member_id)
+            if was is None or contact.version > was.contact.version:
+                for channel, addresses in counting_anew(None if was is None else was.contact, contact).items():
+                    anew.setdefault(channel, set()).update(map(self._sealer.search_hash, addresses))
+        await lift(session, anew, "contact", now)
 
     async def end_waiting(self, now: datetime) -> int:
         """Events whose time to wait is over end `failed: no-contact`, visibly. Returns how many."""
@@ -122,12 +173,15 @@ class Contacts:
         value, _ = write_structured(event)
         return self._sealer.vault.encrypt(value, f"events/{event.source}/{event.id}/payload")
 
-    async def _forget(self, session: Session, tombstones: list[StoredContact], now: datetime) -> None:
+    async def _forget(
+        self, session: Session, tombstones: list[StoredContact], before: Mapping[str, Known], now: datetime
+    ) -> None:
         if not tombstones:
             return
         forgotten = await session.fetch(
             """
-            UPDATE notifier.contacts c SET data = NULL, time = asked.time, stored_at = clock_timestamp()
+            UPDATE notifier.contacts c
+            SET data = NULL, left_addresses = NULL, time = asked.time, stored_at = clock_timestamp()
             FROM unnest($1::text[], $2::timestamptz[]) AS asked (member_id, time)
             WHERE c.member_id = asked.member_id AND asked.time > c.time
             RETURNING c.member_id
@@ -153,6 +207,19 @@ class Contacts:
             """,  # noqa: S608 (a constant)
             [row["member_id"] for row in forgotten],
         )
+        await self._forget_addresses(session, [row["member_id"] for row in forgotten], before)
+
+    async def _forget_addresses(self, session: Session, members: list[str], before: Mapping[str, Known]) -> None:
+        """Their hashes too, whatever they were kept for."""
+        contacts = [known.contact for member in members if (known := before.get(member)) is not None]
+        hashes = {
+            self._sealer.search_hash(address)
+            for contact in contacts
+            for addresses in addresses_of(contact).values()
+            for address in addresses
+        }
+        await session.execute("DELETE FROM notifier.suppressions WHERE address_hash = ANY($1::bytea[])", list(hashes))
+        await session.execute("DELETE FROM notifier.throttles WHERE member_id = ANY($1::text[])", members)
 
     async def _wake(self, session: Session, members: list[str], now: datetime, room: Room, accepted: Accepted) -> None:
         waiting = await session.fetch(
@@ -171,7 +238,7 @@ class Contacts:
             event = self._open_waiting(stored)
             if event is None:
                 continue
-            decision = plan(event, contacts.get(event.subject), now, self._rules)
+            decision = planned_for(event, contacts, now, self._rules)
             if isinstance(decision, Waiting):
                 continue
             accepted.count("woken")
@@ -198,6 +265,12 @@ class Contacts:
         except (VaultError, EventError) as error:
             log.error("waiting_event_unreadable", source=source, id=id_, why=str(error))
             return None
+
+
+def planned_for(event: Event[Data], members: Mapping[str, Known], now: datetime, rules: Rules) -> Plan:
+    """What the plan says today, with what is known of the event's member."""
+    known = members.get(event.subject)
+    return plan(event, None, now, rules) if known is None else plan(event, known.contact, now, rules, known.left)
 
 
 async def lock_members(session: Session, members: list[str]) -> None:

@@ -15,6 +15,8 @@ from services.notifier.ledger.verdicts import (
     LATE,
     LATE_BECAUSE,
     NEWER,
+    SUPPRESSED,
+    SUPPRESSED_BECAUSE,
 )
 from services.runtime.database import Database, Record, Session
 
@@ -84,6 +86,7 @@ class HandingOver:
                   AND (n.supersede_group IS NULL OR NOT {NEWER})
                   AND NOT {FORGOTTEN}
                   AND NOT {CANCELLED}
+                  AND NOT {SUPPRESSED}
                 RETURNING n.day, n.id, n.attempts, n.lease_token
             ), started AS (
                 INSERT INTO notifier.attempts (day, notification_id, attempt, lease_token, started_at)
@@ -105,15 +108,16 @@ class HandingOver:
 
         A lost lease needs no writing: the row is somebody else's.
         """
-        ended = f"({LATE} OR {FORGOTTEN} OR {NEWER} OR {CANCELLED})"
+        ended = f"({LATE} OR {FORGOTTEN} OR {NEWER} OR {CANCELLED} OR {SUPPRESSED})"
         await self._database.execute(
             f"""
             UPDATE notifier.notifications n
             SET state = CASE WHEN {LATE} THEN 'expired' WHEN {FORGOTTEN} THEN 'suppressed'
-                             WHEN {NEWER} THEN 'superseded' WHEN {CANCELLED} THEN 'cancelled' ELSE 'accepted' END,
+                             WHEN {NEWER} THEN 'superseded' WHEN {CANCELLED} THEN 'cancelled'
+                             WHEN {SUPPRESSED} THEN 'suppressed' ELSE 'accepted' END,
                 reason = CASE WHEN {LATE} THEN {LATE_BECAUSE} WHEN {FORGOTTEN} THEN 'forgotten'
                               WHEN {NEWER} THEN 'newer' WHEN {CANCELLED} THEN {CANCELLED_BECAUSE}
-                              ELSE 'waits-its-turn' END,
+                              WHEN {SUPPRESSED} THEN {SUPPRESSED_BECAUSE} ELSE 'waits-its-turn' END,
                 state_at = $4, lease_token = NULL,
                 secrets = CASE WHEN {ended} THEN NULL ELSE n.secrets END,
                 due_at = CASE WHEN {ended} THEN NULL ELSE clock_timestamp() + $5::float8 * interval '1 second' END

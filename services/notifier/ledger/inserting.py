@@ -9,6 +9,8 @@ from schemas.envelope import Event
 from schemas.types import Data
 from services.notifier.ledger.letters import outranked
 from services.notifier.ledger.rows import Leased, Sealer
+from services.notifier.ledger.suppressions import born_suppressed
+from services.notifier.ledger.throttling import Throttling
 from services.notifier.plan import Notification, Refused
 from services.runtime.database import Session, columns
 
@@ -48,8 +50,9 @@ class Accepted:
 class Inserting:
     """Inserts notifications and keeps the newest of each supersede group."""
 
-    def __init__(self, sealer: Sealer, lease_seconds: float) -> None:
+    def __init__(self, sealer: Sealer, lease_seconds: float, throttling: Throttling) -> None:
         self._sealer = sealer
+        self._throttling = throttling
         self._lease_seconds = lease_seconds
 
     async def insert(
@@ -62,6 +65,8 @@ class Inserting:
     ) -> None:
         if not rows:
             return
+        rows = await born_suppressed(session, rows, self._sealer)
+        rows = await self._throttling.throttled(session, rows, now)
         rows = await outranked(session, await _supersede(session, rows, now), now)
         token = uuid.uuid4()
         left = dict(room)
@@ -81,23 +86,25 @@ class Inserting:
             """
             INSERT INTO notifier.notifications (day, id, event_source, event_id, event_type, event_time, member_id,
                 notice, channel, role, lane, brand, locale, address, address_hash, facts, secrets, supersede_group,
-                expires_at, hand_over_by, state, reason, cancelled_from, not_before, limit_at,
+                expires_at, hand_over_by, state, reason, cancelled_from, not_before, limit_at, reference,
                 state_at, accepted_at, lease_token, due_at)
-            SELECT n.*, $26, $26,
-                CASE WHEN n.state = 'claimed' THEN $27::uuid END,
-                CASE n.state WHEN 'claimed' THEN clock_timestamp() + $28::float8 * interval '1 second'
-                             WHEN 'accepted' THEN clock_timestamp() END
+            SELECT n.*, $27, $27,
+                CASE WHEN n.state = 'claimed' THEN $28::uuid END,
+                CASE WHEN n.state = 'claimed' THEN clock_timestamp() + $29::float8 * interval '1 second'
+                     WHEN n.reason = 'throttled' THEN clock_timestamp() + (n.not_before - $27)
+                     WHEN n.state = 'accepted' THEN clock_timestamp() END
             FROM unnest($1::date[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[],
                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[],
                 $15::bytea[], $16::bytea[], $17::bytea[], $18::text[], $19::timestamptz[], $20::timestamptz[],
-                $21::text[], $22::text[], $23::smallint[], $24::timestamptz[], $25::timestamptz[])
+                $21::text[], $22::text[], $23::smallint[], $24::timestamptz[], $25::timestamptz[],
+                $26::text[])
                 AS n (day, id, event_source, event_id, event_type, event_time, member_id, notice, channel, role, lane,
                       brand, locale, address, address_hash, facts, secrets, supersede_group, expires_at, hand_over_by,
-                      state, reason, cancelled_from, not_before, limit_at)
+                      state, reason, cancelled_from, not_before, limit_at, reference)
             """,
             *columns(
                 [self._notification_row(event, row, state) for (event, row), state in zip(rows, states, strict=True)],
-                25,
+                26,
             ),
             now,
             token,
@@ -111,7 +118,7 @@ class Inserting:
             event.time.date(), row.id, event.source, event.id, event.type, event.time, event.subject, row.notice,
             row.channel, row.role, row.lane, row.brand, row.locale, address, address_hash, facts, secrets,
             row.supersede_group, row.expires_at, row.hand_over_by, state, row.reason,
-            row.cancelled_from, row.not_before, row.limit_at,
+            row.cancelled_from, row.not_before, row.limit_at, None if row.listed_in is None else str(row.listed_in),
         )  # fmt: skip
 
 

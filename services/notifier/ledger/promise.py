@@ -22,6 +22,7 @@ class Backlog:
     waiting_events: int
     outbox_rows: int
     outbox_seconds: float
+    suppressed_addresses: int
 
 
 class Promise:
@@ -46,10 +47,11 @@ class Promise:
         row = await self._database.fetchrow(
             """
             SELECT (SELECT count(*) FROM notifier.events WHERE state = 'waiting') AS waiting, count(*) AS rows,
+                   (SELECT count(*) FROM notifier.suppressions WHERE lifted_at IS NULL) AS suppressed,
                    coalesce(extract(epoch FROM clock_timestamp() - min(written_at)), 0)::float8 AS oldest
             FROM notifier.outbox
             """
         )
         if row is None:
             raise LookupError("an aggregate without a row")
-        return Backlog(row["waiting"], row["rows"], max(0.0, row["oldest"]))
+        return Backlog(row["waiting"], row["rows"], max(0.0, row["oldest"]), row["suppressed"])

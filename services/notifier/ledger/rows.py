@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from services.notifier.addresses import normalised
 from services.notifier.plan import Notification
 from services.runtime.database import Record
 from services.runtime.vault import Vault, VaultError
@@ -63,11 +64,15 @@ class Sealer:
         return (
             None if address is None else self.vault.encrypt(address.encode(), f"{row}/address"),
             None if address is None else self.search_hash(address),
-            self.vault.encrypt(json.dumps(notification.facts, ensure_ascii=False).encode(), f"{row}/facts"),
+            self.seal_facts(notification.id, notification.facts),
             None
             if terminal or not notification.secrets
             else self.vault.encrypt(json.dumps(notification.secrets, ensure_ascii=False).encode(), f"{row}/secrets"),
         )
+
+    def seal_facts(self, notification: uuid.UUID, facts: Mapping[str, Any]) -> bytes:
+        value = json.dumps(facts, ensure_ascii=False).encode()
+        return self.vault.encrypt(value, f"notifications/{notification}/facts")
 
     def open(self, row: Record, token: uuid.UUID) -> Leased:
         """Raises `VaultError` for this row alone."""
@@ -87,7 +92,7 @@ class Sealer:
 
     def search_hash(self, address: str) -> bytes:
         """HMAC of the normalised address, under a key of its own."""
-        return hmac.digest(self._search_key, address.strip().lower().encode(), hashlib.sha256)
+        return hmac.digest(self._search_key, normalised(address).encode(), hashlib.sha256)
 
 
 COLUMNS_AS_THEY_ARE = (

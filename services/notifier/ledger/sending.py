@@ -9,8 +9,10 @@ from operator import itemgetter
 import structlog
 
 from services.notifier.catalogue import Lane
+from services.notifier.channels.base import Suppresses
 from services.notifier.ledger.handing_over import HandingOver, asked, by_day
 from services.notifier.ledger.rows import Leased, Sealer
+from services.notifier.ledger.suppressions import Suppression, suppress
 from services.notifier.ledger.verdicts import (
     CANCELLED,
     CANCELLED_BECAUSE,
@@ -39,6 +41,9 @@ class AttemptResult:
     reference: str | None = None
     delay_seconds: float | None = None
     """For retrying and unknown: when it may go again."""
+
+    suppresses: Suppresses | None = None
+    """Why nothing more should go to its address."""
 
     @property
     def day(self) -> date:
@@ -109,8 +114,17 @@ class Sending(HandingOver):
 
         The attempt is a fact and is always recorded, beside the lost lease that explains a second copy; the state only
         under the token. A late `sent` still counts while the row waits as `unknown` under the same token, so that it
-        does not go again.
+        does not go again. An address that takes nothing is written down first: killed in between, we
+        only hear it again.
         """
+        learnt = [
+            Suppression(self._sealer.search_hash(row.address), row.channel, result.suppresses, row.id, sent_at=now)
+            for result in results
+            for row in (result.row,)
+            if result.suppresses is not None
+        ]
+        if learnt:
+            await suppress(self._database, learnt, now)
         ours: set[uuid.UUID] = set()
         for day, some in by_day(results):
             ours |= {record["id"] for record in await self._record(day, some, now)}

@@ -58,11 +58,13 @@ class Upkeep:
         return int(status.rsplit(maxsplit=1)[-1])
 
     async def forget_old_groups(self, now: datetime) -> None:
-        """What was newest before the horizon has nothing older left to supersede, outrank or cancel."""
+        """What was newest before the horizon has nothing older left to supersede, outrank, cancel or come back."""
         for table, age in (
             ("supersede_groups", "newest_time"),
             ("letter_ranks", "newest_time"),
             ("cancelled_letters", "time"),
+            ("throttles", "until"),
+            ("suppressions", "lifted_at"),
         ):
             await self._database.execute(f"DELETE FROM notifier.{table} WHERE {age} < $1", now - HORIZON)  # noqa: S608
 

@@ -27,4 +27,12 @@ CANCELLED = f"""
 """  # noqa: S608 (constants of this module)
 """By its cause, or by a letter that ranks higher and is not older."""
 CANCELLED_BECAUSE = f"coalesce((SELECT c.reason {_BY_CAUSE}), 'higher-letter')"
+_SUPPRESSIONS = """
+FROM notifier.suppressions s
+WHERE s.address_hash = n.address_hash AND s.channel = n.channel AND s.lifted_at IS NULL
+  AND (s.reason = 'opted-out' OR n.lane IN ('security', 'general'))
+"""
+SUPPRESSED = f"EXISTS (SELECT {_SUPPRESSIONS})"
+"""Its address was suppressed after it was accepted (`suppressions.BOUNCE_STOPS`)."""
+SUPPRESSED_BECAUSE = f"(SELECT s.reason {_SUPPRESSIONS})"
 LATE_BECAUSE = "CASE WHEN n.attempts > 0 THEN 'late-after-attempts' ELSE 'late' END"
