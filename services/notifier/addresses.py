@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.members import ContactV1
+from schemas.identity import EmailAddressChangedV1
+from schemas.members import ContactV1, RegistrationConfirmedV1
+from schemas.types import Data
 
 LEFT_FOR = timedelta(days=7)
 """How long after a change security notices also go to the address that was left."""
@@ -61,6 +63,17 @@ def counting_anew(before: ContactV1 | None, after: ContactV1) -> dict[str, set[s
 def _confirmed_since(before: ContactV1, after: ContactV1) -> bool:
     confirmed = after.confirmed_at
     return confirmed is not None and (before.confirmed_at is None or confirmed > before.confirmed_at)
+
+
+def confirmed_by(data: Data) -> str | None:
+    """The e-mail address that an event says the member has confirmed, or has just changed to."""
+    match data:
+        case RegistrationConfirmedV1():
+            return data.email
+        case EmailAddressChangedV1():
+            return data.new
+        case _:
+            return None
 
 
 def addresses_of(contact: ContactV1) -> dict[str, set[str]]:

@@ -153,7 +153,9 @@ class Compiler:
 
 def _template(tree: nodes.Template, name: str) -> Template:
     """`name` decides about escaping."""
-    return Template.from_code(_ENVIRONMENT, _ENVIRONMENT.compile(tree, name=name, filename=name), globals={ACTIONS: None})
+    return Template.from_code(
+        _ENVIRONMENT, _ENVIRONMENT.compile(tree, name=name, filename=name), globals={ACTIONS: None}
+    )
 
 
 def _literal(tree: nodes.Template) -> str:

@@ -86,10 +86,13 @@ class Ledger:
         await self.contact(member, **data)
         return member
 
-    async def contact(self, member: str, *, now: datetime = T0, room: Room = NO_ROOM, **data: Any) -> Accepted:
+    async def contact(
+        self, member: str, *, at: datetime = T0, now: datetime = T0, room: Room = NO_ROOM, **data: Any
+    ) -> Accepted:
+        """`at`: the time of the contact's event."""
         event = contact(member, **data)
         assert isinstance(event.data, ContactV1)
-        return await self.contacts.store([StoredContact(member, T0, event.data)], now, room)
+        return await self.contacts.store([StoredContact(member, at, event.data)], now, room)
 
     async def forget(self, member: str, at: datetime = T0 + timedelta(seconds=1)) -> Accepted:
         return await self.contacts.store([StoredContact(member, at, None)], at, NO_ROOM)
@@ -167,7 +170,7 @@ async def emptied(ledger: Ledger) -> Ledger:
     """The same database with nothing in it: making one costs seconds, for its hundreds of partitions."""
     for table in (
         "notifications", "attempts", "events", "contacts", "supersede_groups", "outbox",
-        "letter_ranks", "cancelled_letters", "letters",
+        "letter_ranks", "cancelled_letters", "letters", "suppressions", "throttles",
     ):  # fmt: skip
         await ledger.database.execute(f"DELETE FROM notifier.{table}")  # noqa: S608 (names from the line above)
     return ledger

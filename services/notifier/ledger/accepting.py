@@ -6,8 +6,9 @@ from datetime import datetime
 from schemas.envelope import Event
 from schemas.types import Data
 from services.notifier.catalogue import OF_COMPLAINTS
-from services.notifier.ledger.contacts import Contacts, Known, lock_members, planned_for
+from services.notifier.ledger.contacts import Contacts, lock_members
 from services.notifier.ledger.inserting import Accepted, Inserting, ReadEvent, Room
+from services.notifier.ledger.known import Known, planned_for
 from services.notifier.ledger.letters import Cancellation, cancel, lock_complaints
 from services.notifier.plan import Cancels, Plan, Planned, Refused, Rules, Skipped, Waiting
 from services.runtime.database import Database, Session, columns
@@ -50,6 +51,7 @@ class Accepting:
                 await lock_complaints(session, complaints)
                 # First: what is cancelled may come in the same batch.
                 await cancel(session, _cancellations(new), now)
+            await self._contacts.confirmed(session, (entry.event for entry, _ in new), now)
             rows = [
                 (entry.event, notification)
                 for entry, decision in new

@@ -1,6 +1,6 @@
 """Contacts, and the events that waited for one. State, not events: only a higher version counts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,21 +9,24 @@ import structlog
 from schemas.envelope import Event, EventError, read_record, write_structured
 from schemas.members import ContactV1
 from schemas.types import Data
-from services.notifier.addresses import LeftAddress, addresses_of, counting_anew, left_addresses, read, written
+from services.notifier.addresses import (
+    addresses_of,
+    confirmed_by,
+    counting_anew,
+)
 from services.notifier.ledger.inserting import Accepted, Inserting, Room, Row
+from services.notifier.ledger.known import Known, open_known, planned_for, seal_known
 from services.notifier.ledger.rows import Sealer
 from services.notifier.ledger.suppressions import lift
 from services.notifier.ledger.verdicts import IS_MEMBERS
 from services.notifier.plan import (
     Cancels,
     Notification,
-    Plan,
     Planned,
     Refused,
     Rules,
     Skipped,
     Waiting,
-    plan,
     plan_failure,
 )
 from services.runtime.database import Database, Record, Session, columns
@@ -39,15 +42,6 @@ class StoredContact:
     member_id: str
     time: datetime
     contact: ContactV1 | None
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A member as planning sees one."""
-
-    contact: ContactV1
-    left: tuple[LeftAddress, ...]
-    """Oldest first; some may have had their days."""
 
 
 class Contacts:
@@ -67,14 +61,7 @@ class Contacts:
             """,
             list(members),
         )
-        return {row["member_id"]: self._open(row) for row in rows}
-
-    def _open(self, row: Record) -> Known:
-        name, left = f"contacts/{row['member_id']}", row["left_addresses"]
-        return Known(
-            ContactV1.model_validate_json(self._sealer.vault.decrypt(row["data"], f"{name}/data")),
-            () if left is None else read(self._sealer.vault.decrypt(left, f"{name}/left_addresses")),
-        )
+        return {row["member_id"]: open_known(self._sealer, row) for row in rows}
 
     async def store(self, batch: Sequence[StoredContact], now: datetime, room: Room) -> Accepted:
         """A higher version counts, a tombstone by its time; either way the member's waiting events wake here and now.
@@ -106,22 +93,16 @@ class Contacts:
             """,
             *columns(
                 [
-                    (entry.member_id, contact.version, entry.time, *self._seal(entry, contact, before))
+                    (
+                        entry.member_id,
+                        contact.version,
+                        entry.time,
+                        *seal_known(self._sealer, entry.member_id, before.get(entry.member_id), contact, entry.time),
+                    )
                     for entry, contact in known
                 ],
                 5,
             ),
-        )
-
-    def _seal(
-        self, entry: StoredContact, contact: ContactV1, before: Mapping[str, Known]
-    ) -> tuple[bytes, bytes | None]:
-        """The contact, and the sign-in addresses it has left."""
-        vault, name, was = self._sealer.vault, f"contacts/{entry.member_id}", before.get(entry.member_id)
-        left = () if was is None else left_addresses(was.contact, was.left, contact, entry.time)
-        return (
-            vault.encrypt(contact.model_dump_json().encode(), f"{name}/data"),
-            vault.encrypt(written(left), f"{name}/left_addresses") if left else None,
         )
 
     async def _lift(
@@ -172,6 +153,11 @@ class Contacts:
     def seal_waiting(self, event: Event[Data]) -> bytes:
         value, _ = write_structured(event)
         return self._sealer.vault.encrypt(value, f"events/{event.source}/{event.id}/payload")
+
+    async def confirmed(self, session: Session, events: Iterable[Event[Data]], now: datetime) -> None:
+        """What the member has confirmed is written to again, from these events on."""
+        addresses = {address for event in events if (address := confirmed_by(event.data)) is not None}
+        await lift(session, {"email": set(map(self._sealer.search_hash, addresses))}, "confirmed", now)
 
     async def _forget(
         self, session: Session, tombstones: list[StoredContact], before: Mapping[str, Known], now: datetime
@@ -265,12 +251,6 @@ class Contacts:
         except (VaultError, EventError) as error:
             log.error("waiting_event_unreadable", source=source, id=id_, why=str(error))
             return None
-
-
-def planned_for(event: Event[Data], members: Mapping[str, Known], now: datetime, rules: Rules) -> Plan:
-    """What the plan says today, with what is known of the event's member."""
-    known = members.get(event.subject)
-    return plan(event, None, now, rules) if known is None else plan(event, known.contact, now, rules, known.left)
 
 
 async def lock_members(session: Session, members: list[str]) -> None:

@@ -1,0 +1,48 @@
+"""A member as planning sees one: the contact, and the addresses it has left. Sealed in the ledger."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.envelope import Event
+from schemas.members import ContactV1
+from schemas.types import Data
+from services.notifier.addresses import LeftAddress, left_addresses, read, written
+from services.notifier.ledger.rows import Sealer
+from services.notifier.plan import Plan, Rules, plan
+from services.runtime.database import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A member as planning sees one."""
+
+    contact: ContactV1
+    left: tuple[LeftAddress, ...]
+    """Oldest first; some may have had their days."""
+
+
+def open_known(sealer: Sealer, row: Record) -> Known:
+    """Raises `VaultError`."""
+    name, left = f"contacts/{row['member_id']}", row["left_addresses"]
+    return Known(
+        ContactV1.model_validate_json(sealer.vault.decrypt(row["data"], f"{name}/data")),
+        () if left is None else read(sealer.vault.decrypt(left, f"{name}/left_addresses")),
+    )
+
+
+def seal_known(
+    sealer: Sealer, member: str, before: Known | None, contact: ContactV1, at: datetime
+) -> tuple[bytes, bytes | None]:
+    """The contact as of `at`, and the sign-in addresses left by then."""
+    left = () if before is None else left_addresses(before.contact, before.left, contact, at)
+    return (
+        sealer.vault.encrypt(contact.model_dump_json().encode(), f"contacts/{member}/data"),
+        sealer.vault.encrypt(written(left), f"contacts/{member}/left_addresses") if left else None,
+    )
+
+
+def planned_for(event: Event[Data], members: Mapping[str, Known], now: datetime, rules: Rules) -> Plan:
+    """What the plan says today, with what is known of the event's member."""
+    known = members.get(event.subject)
+    return plan(event, None, now, rules) if known is None else plan(event, known.contact, now, rules, known.left)

@@ -1,0 +1,217 @@
+"""Addresses that take nothing: learnt from a bounce or a refusal, obeyed everywhere, lifted by the member."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from services.notifier.channels.base import Suppresses
+from services.notifier.ledger.receipts import Receipts
+from services.notifier.ledger.rows import Leased
+from services.notifier.ledger.stories import Stories
+from services.notifier.ledger.suppressions import Suppressions
+from services.runtime.vault import Vault
+from tests.support.database import temporary_database
+from tests.support.ledger import KEY, T0, Ledger, code, emptied, ledger_on, password_changed, result
+from tests.support.letters import letter_due
+from tests.support.notifier import event_of
+
+MINUTE = timedelta(minutes=1)
+PHONE = "+32470000001"
+BOUNCED, STOPPED = ("suppressed", "address-bounced"), ("suppressed", "opted-out")
+
+
+@pytest.fixture(scope="module")
+async def module_ledger(database_server: str, migrated_template: str) -> AsyncIterator[Ledger]:
+    async with temporary_database(database_server, template=migrated_template) as dsn, ledger_on(dsn) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+async def ledger(module_ledger: Ledger) -> Ledger:
+    return await emptied(module_ledger)
+
+
+async def refused(ledger: Ledger, row: Leased, suppresses: Suppresses) -> None:
+    await ledger.sending.record([result(row, 1, "failed", reason="smtp:550", suppresses=suppresses)], T0)
+
+
+async def bounced_member(ledger: Ledger) -> str:
+    """Whose address refused a notice for good."""
+    member = await ledger.known()
+    (row,) = await ledger.handed_over(password_changed(member, "e-first"))
+    await refused(ledger, row, "address-bounced")
+    return member
+
+
+async def bounce(ledger: Ledger, row: Leased) -> None:
+    """A delivery report says that the mailbox does not exist."""
+    await ledger.sending.record([result(row, 1, "sent")], T0)
+    shown = await Stories(ledger.database, Vault({"first": KEY})).notification(row.id)
+    assert shown is not None
+    assert await Receipts(ledger.database).bounced(shown, "dsn:5.1.1", T0 + MINUTE, suppresses=True)
+
+
+async def last_state(ledger: Ledger, member: str) -> tuple[str, str | None]:
+    return (await ledger.states(member))[-1]
+
+
+async def test_after_a_hard_bounce_a_security_notice_is_born_suppressed_and_says_why(ledger: Ledger) -> None:
+    member = await ledger.known()
+    (row,) = await ledger.handed_over(password_changed(member, "e-first"))
+    await bounce(ledger, row)
+    await ledger.accept(password_changed(member, "e-second", T0 + MINUTE))
+    assert await last_state(ledger, member) == BOUNCED
+    assert [(told.state, told.reason) for told in await ledger.outcomes(member)][-1] == BOUNCED
+
+
+async def test_what_was_accepted_before_the_bounce_does_not_leave_after_it(ledger: Ledger) -> None:
+    member = await ledger.known()
+    (first,) = await ledger.handed_over(password_changed(member, "e-first"))
+    (leased,) = await ledger.claimed(password_changed(member, "e-second", T0 + MINUTE))
+    await bounce(ledger, first)
+    assert await ledger.sending.hand_over([leased], T0 + MINUTE) == {}
+    await ledger.sending.settle([leased], T0 + MINUTE)
+    assert await last_state(ledger, member) == BOUNCED
+
+
+async def test_a_code_and_a_letter_are_tried_all_the_same(ledger: Ledger) -> None:
+    member = await bounced_member(ledger)
+    (leased,) = await ledger.claimed(code(member, at=T0 + MINUTE))
+    assert len(await ledger.sending.hand_over([leased], T0 + MINUTE)) == 1
+    address = f"{member}@example.test"
+    letter = letter_due(
+        "c-1", "acknowledgement", complainant={"name": "A", "email": address, "locale": "en", "channel": "email"}
+    )
+    (leased,) = await ledger.claimed(letter)
+    assert leased.address == address
+    assert len(await ledger.sending.hand_over([leased], T0)) == 1
+
+
+async def test_stop_ends_every_text_message_and_no_mail(ledger: Ledger) -> None:
+    member = await ledger.known(phones=(PHONE,))
+    (row,) = await ledger.handed_over(code(member, "c-1", channel="sms", phone=PHONE, url=None))
+    await refused(ledger, row, "opted-out")
+    await ledger.accept(code(member, "c-2", T0 + MINUTE, channel="sms", phone=PHONE, url=None))
+    assert await last_state(ledger, member) == STOPPED
+    (leased,) = await ledger.claimed(code(member, "c-3", T0 + 2 * MINUTE))
+    assert leased.channel == "email"
+
+
+async def test_what_is_suppressed_takes_nothings_place(ledger: Ledger) -> None:
+    """The code by text message never leaves: the one by mail, asked for before it, still does."""
+    member = await ledger.known(phones=(PHONE,))
+    (row,) = await ledger.handed_over(code(member, "c-0", T0 - MINUTE, channel="sms", phone=PHONE, url=None))
+    await refused(ledger, row, "opted-out")
+    (by_mail,) = await ledger.claimed(code(member, "c-1"))
+    await ledger.accept(code(member, "c-2", T0 + MINUTE, channel="sms", phone=PHONE, url=None))
+    assert len(await ledger.sending.hand_over([by_mail], T0 + MINUTE)) == 1
+
+
+async def test_an_address_that_the_member_changes_to_is_written_to_again(ledger: Ledger) -> None:
+    member = await bounced_member(ledger)
+    await ledger.contact(member, version=2, login_email="other@example.test")
+    await ledger.contact(member, version=3, login_email=f"{member}@example.test")
+    await ledger.accept(password_changed(member, "e-second", T0 + MINUTE))
+    assert {row["state"] for row in await ledger.rows(member) if row["role"] == "login"} == {"failed", "accepted"}
+
+
+async def test_the_same_contact_again_lifts_nothing_and_a_confirmed_one_does(ledger: Ledger) -> None:
+    member = await bounced_member(ledger)
+    await ledger.contact(member, version=2)
+    await ledger.accept(password_changed(member, "e-second", T0 + MINUTE))
+    assert await last_state(ledger, member) == BOUNCED
+    await ledger.contact(member, version=3, confirmed_at=T0 + MINUTE)
+    await ledger.accept(password_changed(member, "e-third", T0 + 2 * MINUTE))
+    assert await last_state(ledger, member) == ("accepted", None)
+
+
+async def test_an_older_version_lifts_nothing(ledger: Ledger) -> None:
+    member = await bounced_member(ledger)
+    await ledger.contact(member, version=5)
+    await ledger.contact(member, version=4, confirmed_at=T0 + MINUTE)
+    await ledger.accept(password_changed(member, "e-second", T0 + MINUTE))
+    assert await last_state(ledger, member) == BOUNCED
+
+
+async def test_an_address_whose_owner_confirms_the_registration_is_written_to_again(ledger: Ledger) -> None:
+    member = await bounced_member(ledger)
+    confirmed = event_of(
+        "members.registration-confirmed.v1", member, id=f"{member}-r", time=T0 + MINUTE,
+        email=f"{member}@example.test", confirmed_at=T0 + MINUTE, brand="cm", locale="nl",
+    )  # fmt: skip
+    await ledger.accept(confirmed, now=T0 + MINUTE)
+    await ledger.accept(password_changed(member, "e-second", T0 + 2 * MINUTE))
+    assert await last_state(ledger, member) == ("accepted", None)
+
+
+async def test_a_report_of_what_was_sent_before_the_lifting_closes_nothing(ledger: Ledger) -> None:
+    member = await ledger.known()
+    (early,) = await ledger.handed_over(password_changed(member, "e-early"))
+    (late,) = await ledger.handed_over(password_changed(member, "e-late", T0 + MINUTE))
+    await bounce(ledger, early)
+    await ledger.contact(member, version=2, confirmed_at=T0 + 2 * MINUTE, now=T0 + 2 * MINUTE)
+    await bounce(ledger, late)
+    await ledger.accept(password_changed(member, "e-next", T0 + 3 * MINUTE))
+    assert await last_state(ledger, member) == ("accepted", None)
+
+
+async def test_an_operator_lifts_it_once_and_it_is_recorded(ledger: Ledger) -> None:
+    await bounced_member(ledger)
+    suppressions = Suppressions(ledger.database)
+    (found,) = await suppressions.now_in_force(10)
+    assert (found.channel, found.reason) == ("email", "address-bounced")
+    assert await suppressions.lift_by_hand(found.notification, T0, who="ann", why="she called")
+    assert not await suppressions.lift_by_hand(found.notification, T0, who="ann", why="she called")
+    assert await suppressions.now_in_force(10) == []
+    kept = await ledger.database.fetch("SELECT kind, who, why FROM notifier.interventions WHERE kind = 'lift'")
+    assert [tuple(row) for row in kept] == [("lift", "ann", "she called")]
+
+
+async def test_who_is_forgotten_leaves_no_hash_behind(ledger: Ledger) -> None:
+    member = await bounced_member(ledger)
+    await ledger.forget(member)
+    assert await ledger.database.fetchval("SELECT count(*) FROM notifier.suppressions") == 0
+
+
+# --- the previous address ---------------------------------------------------------------------------------------------
+
+
+async def test_for_seven_days_after_a_change_security_notices_also_go_to_the_previous_address(ledger: Ledger) -> None:
+    member = await ledger.known()
+    await ledger.contact(member, version=2, at=T0 - timedelta(days=7), login_email="new@example.test")
+    rows = await ledger.claimed(password_changed(member, "e-last", T0 - MINUTE))
+    assert {row.role: row.address for row in rows} == {
+        "login": "new@example.test",
+        "previous": f"{member}@example.test",
+    }
+    assert [row.role for row in await ledger.claimed(password_changed(member, "e-late", T0))] == ["login"]
+
+
+async def test_a_code_never_goes_to_the_previous_address(ledger: Ledger) -> None:
+    member = await ledger.known()
+    await ledger.contact(member, version=2, at=T0, login_email="new@example.test")
+    assert [row.role for row in await ledger.claimed(code(member))] == ["login"]
+
+
+async def test_a_late_older_version_of_the_contact_leaves_no_address(ledger: Ledger) -> None:
+    member = await ledger.known(version=5)
+    await ledger.contact(member, version=4, login_email="older@example.test")
+    assert [row.role for row in await ledger.claimed(password_changed(member))] == ["login"]
+
+
+async def test_the_version_before_may_still_write_contacts(ledger: Ledger) -> None:
+    """Its own statement, beside ours: what it does not know stays as it is."""
+    member = await ledger.known()
+    await ledger.contact(member, version=2, at=T0, login_email="new@example.test")
+    await ledger.database.execute(
+        """
+        INSERT INTO notifier.contacts AS stored (member_id, version, time, data)
+        SELECT member_id, version + 1, time, data FROM notifier.contacts WHERE member_id = $1
+        ON CONFLICT (member_id) DO UPDATE
+        SET version = EXCLUDED.version, time = EXCLUDED.time, data = EXCLUDED.data, stored_at = clock_timestamp()
+        WHERE EXCLUDED.version > stored.version
+        """,
+        member,
+    )
+    assert [row.role for row in await ledger.claimed(password_changed(member))] == ["login", "previous"]

@@ -1,0 +1,186 @@
+"""The first goes at once, what follows leaves as one summary that lists everything; locks and passwords never wait."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from schemas.envelope import Event
+from schemas.types import Data
+from services.notifier.brands import load_brands
+from services.notifier.compose import load_catalogue
+from services.notifier.ledger.throttling import MOST_LISTED
+from tests.support.database import temporary_database
+from tests.support.ledger import NO_ROOM, ROOM, T0, Ledger, emptied, ledger_on, password_changed
+from tests.support.notifier import event_of
+
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+WINDOW = 10 * MINUTE
+LISTED = ("superseded", "in-summary")
+THROTTLED = ("accepted", "throttled")
+
+
+@pytest.fixture(scope="module")
+async def module_ledger(database_server: str, migrated_template: str) -> AsyncIterator[Ledger]:
+    async with temporary_database(database_server, template=migrated_template) as dsn, ledger_on(dsn) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+async def ledger(module_ledger: Ledger) -> Ledger:
+    return await emptied(module_ledger)
+
+
+def sign_on(member: str, browser: str, at: datetime = T0) -> Event[Data]:
+    return event_of(
+        "identity.new-sign-on-detected.v1", member, id=f"{member}-{browser}", time=at, signed_on_at=at, browser=browser
+    )
+
+
+async def one_by_one(ledger: Ledger, member: str, *browsers: str) -> None:
+    """A second apart, each in a transaction of its own."""
+    for number, browser in enumerate(browsers):
+        at = T0 + number * SECOND
+        await ledger.accept(sign_on(member, browser, at), now=at)
+
+
+async def facts_of(ledger: Ledger, member: str, state: tuple[str, str]) -> dict[str, Any]:
+    (row,) = [row for row in await ledger.rows(member) if (row["state"], row["reason"]) == state]
+    facts: dict[str, Any] = json.loads(ledger.vault.decrypt(row["facts"], f"notifications/{row['id']}/facts"))
+    return facts
+
+
+def listed(facts: dict[str, Any]) -> list[str]:
+    return [action["browser"] for action in facts["actions"]]
+
+
+async def test_the_first_goes_at_once_and_the_next_wait_to_leave_as_one(ledger: Ledger) -> None:
+    member = await ledger.known()
+    await one_by_one(ledger, member, "first", "second", "third", "fourth")
+    assert await ledger.states(member) == [("accepted", None), THROTTLED, LISTED, LISTED]
+    assert listed(await facts_of(ledger, member, THROTTLED)) == ["second", "third", "fourth"]
+    carrier = (await ledger.rows(member))[1]
+    assert {row["reference"] for row in await ledger.rows(member) if row["reason"] == "in-summary"} == {
+        str(carrier["id"])
+    }
+
+
+async def test_in_one_batch_it_is_the_same(ledger: Ledger) -> None:
+    member = await ledger.known()
+    events = [sign_on(member, browser, T0 + n * SECOND) for n, browser in enumerate(("first", "second", "third"))]
+    accepted = await ledger.accept(*events, room=ROOM)
+    assert [row.facts["browser"] for row in accepted.leased] == ["first"]
+    assert listed(await facts_of(ledger, member, THROTTLED)) == ["second", "third"]
+
+
+async def test_a_summary_waits_for_the_end_of_its_window_and_then_says_everything(ledger: Ledger) -> None:
+    member = await ledger.known()
+    await one_by_one(ledger, member, "Firefox", "Chrome", "Safari")
+    (first,) = await ledger.sending.claim("security", 10, T0 + WINDOW - SECOND)
+    assert first.facts["browser"] == "Firefox"
+    await ledger.database.execute("UPDATE notifier.notifications SET due_at = clock_timestamp() WHERE state='accepted'")
+    assert await ledger.sending.claim("security", 10, T0 + WINDOW - SECOND) == []
+    (summary,) = await ledger.sending.claim("security", 10, T0 + WINDOW + SECOND)
+    assert len(await ledger.sending.hand_over([summary], T0 + WINDOW + SECOND)) == 1
+    mail = load_catalogue(load_brands(), {"new-sign-on"}).email(
+        summary.notice, summary.brand, summary.locale, summary.facts
+    )
+    assert mail.subject.endswith("(2)")
+    assert all(browser in part for browser in ("Chrome", "Safari") for part in (mail.html, mail.text))
+    assert "Firefox" not in mail.text
+
+
+async def test_only_one_more_is_an_ordinary_mail_that_comes_later(ledger: Ledger) -> None:
+    member = await ledger.known()
+    await one_by_one(ledger, member, "first", "second")
+    facts = await facts_of(ledger, member, THROTTLED)
+    assert facts["browser"] == "second"
+    assert "actions" not in facts
+
+
+async def test_when_the_window_is_over_the_next_goes_at_once_again(ledger: Ledger) -> None:
+    member = await ledger.known()
+    await one_by_one(ledger, member, "first", "second")
+    later = T0 + WINDOW
+    await ledger.accept(sign_on(member, "third", later), now=later)
+    await ledger.accept(sign_on(member, "fourth", later + SECOND), now=later + SECOND)
+    assert await ledger.states(member) == [("accepted", None), THROTTLED, ("accepted", None), THROTTLED]
+
+
+async def test_what_comes_when_the_summary_is_taken_begins_another(ledger: Ledger) -> None:
+    """A process whose clock is ahead has leased it: its facts must not change under its hands."""
+    member = await ledger.known()
+    await one_by_one(ledger, member, "first", "second")
+    await ledger.database.execute("UPDATE notifier.notifications SET state = 'claimed' WHERE reason = 'throttled'")
+    await ledger.accept(sign_on(member, "third", T0 + 3 * SECOND), now=T0 + 3 * SECOND)
+    assert await ledger.states(member) == [("accepted", None), ("claimed", "throttled"), THROTTLED]
+
+
+async def test_a_summary_lists_no_more_than_a_mail_client_shows(ledger: Ledger) -> None:
+    member = await ledger.known()
+    names = [f"browser-{number:02}" for number in range(MOST_LISTED + 3)]
+    await ledger.accept(*(sign_on(member, name, T0 + n * SECOND) for n, name in enumerate(names)), room=NO_ROOM)
+    carriers = [row for row in await ledger.rows(member) if row["reason"] == "throttled"]
+    told = [json.loads(ledger.vault.decrypt(row["facts"], f"notifications/{row['id']}/facts")) for row in carriers]
+    assert [len(facts["actions"]) for facts in told] == [MOST_LISTED, 2]
+    assert [browser for facts in told for browser in listed(facts)] == names[1:]
+
+
+async def test_locks_passwords_and_addresses_never_wait(ledger: Ledger) -> None:
+    member = await ledger.known()
+    locked = [
+        event_of("identity.account-locked.v1", member, id=f"{member}-l{n}", time=T0, locked_at=T0) for n in range(2)
+    ]
+    await ledger.accept(*locked, password_changed(member, "p-1"), password_changed(member, "p-2"))
+    assert await ledger.states(member) == [("accepted", None)] * 4
+
+
+async def test_members_notices_and_roles_wait_for_themselves_alone(ledger: Ledger) -> None:
+    member, other = await ledger.known(), await ledger.known()
+    await ledger.contact(member, version=2, at=T0, login_email="new@example.test")
+    enrolled = event_of(
+        "identity.security-method-enrolled.v1", member, id=f"{member}-m", time=T0, enrolled_at=T0, method="passkey"
+    )
+    await ledger.accept(sign_on(member, "first"), sign_on(other, "first"), enrolled)
+    assert [state for who in (member, other) for state in await ledger.states(who)] == [("accepted", None)] * 5
+
+
+async def test_after_a_change_of_address_the_next_does_not_go_to_the_old_one(ledger: Ledger) -> None:
+    """Nor does it wait in a summary that is addressed there."""
+    member = await ledger.known()
+    await one_by_one(ledger, member, "first", "second")
+    await ledger.contact(member, version=2, at=T0, login_email="new@example.test")
+    await ledger.accept(sign_on(member, "third", T0 + 3 * SECOND), now=T0 + 3 * SECOND)
+    third = [row for row in await ledger.rows(member) if row["event_id"].endswith("third")]
+    assert {(row["role"], row["state"], row["reason"]) for row in third} == {
+        ("login", "accepted", None), ("previous", "accepted", None),
+    }  # fmt: skip
+
+
+async def test_two_processes_at_once_list_each_exactly_once(ledger: Ledger) -> None:
+    member = await ledger.known()
+    browsers = [f"browser-{number}" for number in range(12)]
+    await asyncio.gather(*(ledger.accept(sign_on(member, browser)) for browser in browsers))
+    rows = await ledger.rows(member)
+    assert sorted((row["state"], row["reason"] or "") for row in rows) == sorted(
+        [("accepted", ""), THROTTLED, *([LISTED] * 10)]
+    )
+    (first,) = [row["event_id"].removeprefix(f"{member}-") for row in rows if row["reason"] is None]
+    assert sorted([first, *listed(await facts_of(ledger, member, THROTTLED))]) == sorted(browsers)
+
+
+async def test_a_redelivery_is_listed_once(ledger: Ledger) -> None:
+    member = await ledger.known()
+    await one_by_one(ledger, member, "first", "second", "third", "third")
+    assert listed(await facts_of(ledger, member, THROTTLED)) == ["second", "third"]
+
+
+async def test_who_is_forgotten_gets_no_summary(ledger: Ledger) -> None:
+    member = await ledger.known()
+    await one_by_one(ledger, member, "first", "second", "third")
+    await ledger.forget(member, T0 + MINUTE)
+    assert {state for state, _ in await ledger.states(member)} == {"suppressed", "superseded"}
+    assert await ledger.database.fetchval("SELECT count(*) FROM notifier.throttles") == 0
