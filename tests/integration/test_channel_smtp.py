@@ -195,6 +195,25 @@ async def test_each_reply_has_its_consequence_at_every_step(
     assert await channel.check() is None
 
 
+@pytest.mark.parametrize(
+    ("reply", "dead"),
+    [
+        ("550 5.1.1 zq7.anna@example.test: no such user", True),
+        ("550 5.1.10 null MX", True),
+        ("550 5.2.1 Mailbox disabled", True),
+        ("550 no such user, or so it says", False),
+        ("551 5.7.1 Not here 5.1.1", False),
+        ("552 5.2.2 Mailbox full", False),
+        ("450 4.1.1 Try later", False),
+    ],
+)
+async def test_only_a_final_no_to_the_address_itself_closes_it(
+    catcher: Catcher, channel: SmtpChannel, reply: str, *, dead: bool
+) -> None:
+    catcher.misbehave(Fault(at="rcpt", reply=reply))
+    assert (await refused(channel)).suppresses == ("address-bounced" if dead else None)
+
+
 @pytest.mark.parametrize("reply", ["421 4.3.2 Too busy", "554 5.3.2 Not now", "450 4.7.0 Wait"])
 async def test_a_relay_that_greets_with_a_refusal_is_tried_later(
     catcher: Catcher, channel: SmtpChannel, reply: str

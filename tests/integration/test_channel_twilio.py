@@ -13,7 +13,7 @@ import pytest
 
 from demo.catcher import Catcher, Fault
 from services.notifier.channels.base import ChannelError, Consequence, OutgoingMessage, Sent
-from services.notifier.channels.sms_twilio import CONSEQUENCES, TwilioChannel
+from services.notifier.channels.sms_twilio import CONSEQUENCES, OPTED_OUT, TwilioChannel
 from services.runtime.clock import FixedClock
 
 T0 = datetime(2030, 1, 1, tzinfo=UTC)
@@ -99,7 +99,9 @@ async def test_each_code_of_the_table_has_its_consequence(
 ) -> None:
     catcher.misbehave(Fault(at="sms", status=400, code=code, reply=f"{TO} is no good"))
     error = await refused(channel)
-    assert (error.consequence, error.reason, error.reply_code) == (consequence, f"twilio:{code}", "400")
+    stop = code == OPTED_OUT
+    assert (error.consequence, error.reason) == (consequence, "opted-out" if stop else f"twilio:{code}")
+    assert (error.reply_code, error.suppresses) == ("400", "opted-out" if stop else None)
     assert (await channel.check() is None) is (consequence is not Consequence.CONFIGURATION)
 
 
