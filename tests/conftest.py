@@ -55,7 +55,7 @@ def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if GIVEN_DATABASE:
         yield GIVEN_DATABASE
         return
-    with EmbeddedPostgres(_folder(tmp_path_factory, "postgres")) as postgres:
+    with EmbeddedPostgres(_folder(tmp_path_factory, "postgres"), durable=False) as postgres:
         yield postgres.dsn
 
 

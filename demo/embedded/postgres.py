@@ -30,11 +30,13 @@ MAX_CONNECTIONS = 200
 class EmbeddedPostgres:
     """PostgreSQL on a port and data of its own; the same ones again after `stop` or `kill`.
 
-    Everything it writes is below `data_dir`; fsync is on. As root it runs as `nobody`, as PostgreSQL refuses root. As
+    Everything it writes is below `data_dir`. `durable=False` does not wait for the disk: what is committed outlives the
+    death of every process, though not of the machine. As root it runs as `nobody`, as PostgreSQL refuses root. As
     a context manager it runs inside the block. Every failure is an EmbeddedError.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
+        self._durable = durable
         self._dir = data_dir.absolute()
         self._data = self._dir / "data"
         self._port = 0
@@ -71,6 +73,8 @@ class EmbeddedPostgres:
             "timezone": "UTC",
             "log_timezone": "UTC",
         }
+        if not self._durable:
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._server.start(
             [*drop_root, str(binaries / "postgres"), "-D", str(self._data), *options],
