@@ -77,6 +77,7 @@ def _entry(deadline: Deadline) -> dict[str, Any]:
         "limit_local": deadline.limit_at.astimezone(zone(deadline.zone)).isoformat(),
         "last_day": deadline.last_day.isoformat(),
         "send_by": deadline.send_by.isoformat(),
+        "optional": deadline.rule.optional,
         "letter_at": iso(deadline.letter_at) if deadline.letter_at else None,
         "alerts_at": [iso(at) for at in deadline.alerts_at],
         "delay_alerts_at": [iso(at) for at in deadline.delay_alerts_at],
@@ -125,11 +126,16 @@ def _grid(deadline: Deadline) -> Table:
 def _lines(deadline: Deadline) -> list[tuple[str, str]]:
     until = f"before {deadline.rule.until:%H:%M} on" if deadline.rule.until else "until the end of"
     lines = [
-        ("in time", f"{until} {day_and_year(deadline.last_day)}, local time"),
+        ("window" if deadline.rule.optional else "in time", f"{until} {day_and_year(deadline.last_day)}, local time"),
         ("limit", f"{_local(deadline.limit_at, deadline)} local = {iso(deadline.limit_at)} UTC, exclusive"),
-        ("send by", day_and_year(deadline.send_by)),
+        *([] if deadline.rule.optional else [("send by", day_and_year(deadline.send_by))]),
         ("met by", ", or ".join(_met_by(each, deadline) for each in deadline.rule.met_by)),
     ]
+    if deadline.rule.optional:
+        lines.append(("then", "a summary letter is enough; nothing is missed when the window closes"))
+    if deadline.delay_alerts_at:
+        told = ", ".join(_local(at, deadline) for at in deadline.delay_alerts_at)
+        lines.append(("explain", f"{told}: the handler is told if nobody has explained the delay"))
     if deadline.alerts_at:
         lines.append(("alert", ", ".join(_local(at, deadline) for at in deadline.alerts_at)))
     if deadline.letter_at and deadline.rule.letter:

@@ -1,7 +1,7 @@
 """PURE: deadlines as an iCalendar file (RFC 5545), for the calendar of whoever answers the complaint.
 
-A limit at the end of a day is an all-day event on that day: an event at the exclusive instant would show on the day
-after, when it is too late. Alerts ring at their instants.
+A limit at the end of a day is an all-day event on the last day on which somebody works before it: an event at the
+exclusive instant would show on the day after, when it is too late, and nobody looks at a calendar on a holiday. Alerts ring at their instants.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,8 +31,8 @@ def _event(deadline: Deadline, made_at: datetime) -> Iterator[str]:
     yield f"UID:{'-'.join(what)}@member-notices"
     yield f"DTSTAMP:{_basic(made_at)}"
     if deadline.rule.until is None:
-        yield f"DTSTART;VALUE=DATE:{deadline.last_day:%Y%m%d}"
-        yield f"DTEND;VALUE=DATE:{deadline.last_day + timedelta(days=1):%Y%m%d}"
+        yield f"DTSTART;VALUE=DATE:{deadline.send_by:%Y%m%d}"
+        yield f"DTEND;VALUE=DATE:{deadline.send_by + timedelta(days=1):%Y%m%d}"
     else:
         yield f"DTSTART:{_basic(deadline.limit_at)}"
     yield f"SUMMARY:{_escaped(title)}"
