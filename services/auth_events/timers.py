@@ -69,10 +69,12 @@ class Timers:
                 until,
                 limit,
             )
+            if not rows:
+                return []
             fired = [fire(_access(row), now) for row in rows]
             await self._outbox.add(session, [_message(event) for _, event, _ in fired if event is not None])
             await self._save(session, [access for access, _, _ in fired], now)
-            failpoint("decided-before-commit")
+            failpoint("timers-fired-before-commit")
         return [what for _, _, what in fired]
 
     async def standing(self, now: datetime) -> Standing:

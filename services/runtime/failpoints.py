@@ -32,7 +32,8 @@ POINTS = frozenset(
         "relay-accepted-before-record",  # the provider's 250 or 201 is read; the ledger does not know
         "recorded-before-relay",  # an outcome is read from the outbox; the broker does not have it
         "relayed-before-delete",  # the broker has it; the outbox has it still
-        "decided-before-commit",  # complaint_sla, auth_events: a sweep has decided; nothing is committed
+        "decided-before-commit",  # complaint_sla: a sweep has decided; nothing is committed
+        "timers-fired-before-commit",  # auth_events: a sweep has said what was due; nothing is committed
         "outbox-written-before-answer",  # auth_events: the outbox has it; the caller has no answer
     }
 )
