@@ -44,8 +44,9 @@ class Publishers:
         return cls(file, {IDENTITY_PROVIDER: idp.token, ADMINISTRATION: administration.token})
 
 
-def of_auth_events(kafka: str, database: str, publishers: Publishers) -> dict[str, str]:
-    return _clean() | _shared(kafka, database) | {"AUTH_EVENTS_PUBLISHERS_FILE": str(publishers.file)}
+def of_auth_events(kafka: str, database: str, publishers: Publishers, group: str) -> dict[str, str]:
+    own = {"AUTH_EVENTS_PUBLISHERS_FILE": str(publishers.file), "AUTH_EVENTS_KAFKA_GROUP": group}
+    return _clean() | _shared(kafka, database) | own
 
 
 def of_notifier(kafka: str, database: str, catcher: Mapping[str, Any], group: str) -> dict[str, str]:

@@ -38,6 +38,7 @@ SENDS: dict[str, tuple[Topic, ...]] = {
     "notifier": (IN_APP, OUTCOMES, NOTIFIER_DEAD_LETTERS),
 }
 RECEIVES: dict[str, tuple[Topic, ...]] = {
+    "auth-events": (ACTIVITY,),
     "complaint-sla": (LIFECYCLE, OUTCOMES),
     "notifier": (CODES, LINKS, SECURITY, CONTACTS, ACTIVITY, DEADLINES),
 }

@@ -7,14 +7,16 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from schemas.topics import TOPICS
+from schemas.topics import AUTH_EVENTS_DEAD_LETTERS, TOPICS
 from services.auth_events.hand_over import HandOver
 from services.auth_events.intake import Intake
 from services.auth_events.metrics import Metrics
 from services.auth_events.publishers import Publishers
 from services.auth_events.settings import AuthEventsSettings
+from services.auth_events.timekeeping import CONNECTIONS, Timekeeping
 from services.runtime import health, logs
-from services.runtime.database import Database, close, connect_to_schema
+from services.runtime.clock import Clock
+from services.runtime.database import Database, close, connect, connect_to_schema
 from services.runtime.kafka import producer_of
 from services.runtime.outbox import Outbox
 from services.runtime.process import Process
@@ -29,25 +31,23 @@ SERVICE = "auth-events"
 CHECK_TOPICS_SECONDS = 5.0
 
 
-async def run(settings: AuthEventsSettings) -> int:
+async def run(settings: AuthEventsSettings, clock: Clock | None = None) -> int:
     """Serve until SIGTERM or SIGINT (0) or until a part fails (1). Raises SettingsError before anything is started."""
     logs.configure(SERVICE, settings.log_level)
     publishers = Publishers.read(settings.auth_events_publishers_file)
     await _refuse_missing_topics(settings)
     database = await connect_to_schema(str(settings.database_url), service=SERVICE, schema="auth_events")
-    direct = Publisher(lambda: producer_of(settings, SERVICE))
-    relaying = Publisher(lambda: producer_of(settings, f"{SERVICE}-relay"))
+    service = AuthEvents(settings, clock or settings.clock(), publishers, database)
     try:
-        return await _serve(settings, publishers, database, direct, relaying)
+        await service.start()
+        return await service.process.until_stopped()
     finally:
-        await direct.stop()
-        await relaying.stop()
-        await close(database)
+        await service.close()
 
 
 async def _refuse_missing_topics(settings: AuthEventsSettings) -> None:
     """A topic that does not exist takes no event, ever. A broker that is away is bridged by the outbox: said once."""
-    published = {topic.name for topic in TOPICS.values() if topic.types}
+    published = {topic.name for topic in TOPICS.values() if topic.types} | {AUTH_EVENTS_DEAD_LETTERS.name}
     try:
         async with asyncio.timeout(CHECK_TOPICS_SECONDS):
             present = await retentions(settings, published)
@@ -64,26 +64,50 @@ async def _refuse_missing_topics(settings: AuthEventsSettings) -> None:
         raise SettingsError(SERVICE, [f"topic {name} is missing; run member-notices topics create" for name in missing])
 
 
-async def _serve(
-    settings: AuthEventsSettings, publishers: Publishers, database: Database, direct: Publisher, relaying: Publisher
-) -> int:
-    registry = CollectorRegistry()
-    metrics = Metrics(registry)
-    outbox = Outbox("auth_events", Vault.parse(settings.vault_keys.get_secret_value()))
-    hand_over = HandOver(database, outbox, direct)
-    intake = Intake(publishers, hand_over.take, metrics)
-    app = Starlette(
-        routes=[*intake.routes(), *health.routes({"acceptance": hand_over.check}, registry)],
-        exception_handlers=intake.exception_handlers(),
-    )
-    server = health.HttpServer(app, settings.http_host, settings.http_port)
-    process = Process(SERVICE)
+class AuthEvents:
+    """The parts of one process."""
 
-    async def stop_serving() -> None:
-        server.stop()
+    def __init__(self, settings: AuthEventsSettings, clock: Clock, publishers: Publishers, database: Database) -> None:
+        self.process = Process(SERVICE)
+        self.registry = CollectorRegistry()
+        self._settings = settings
+        self._clock = clock
+        self._publishers = publishers
+        self._database = database
+        self._direct = Publisher(lambda: producer_of(settings, SERVICE))
+        self._relaying = Publisher(lambda: producer_of(settings, f"{SERVICE}-relay"))
+        self._timekeeping: Timekeeping | None = None
 
-    process.run("http", server.serve())
-    process.run("relay", outbox.relay(database, relaying, stopping=process.stopping, relayed=metrics.record_relayed))
-    process.on_stop("http", stop_serving)
-    log.info("listening", host=settings.http_host, port=server.port, publishers=publishers.names())
-    return await process.until_stopped()
+    async def start(self) -> None:
+        """Every part running; the line that says where."""
+        metrics = Metrics(self.registry)
+        outbox = Outbox("auth_events", Vault.parse(self._settings.vault_keys.get_secret_value()))
+        hand_over = HandOver(self._database, outbox, self._direct)
+        intake = Intake(self._publishers, hand_over.take, metrics)
+        app = Starlette(
+            routes=[*intake.routes(), *health.routes({"acceptance": hand_over.check}, self.registry)],
+            exception_handlers=intake.exception_handlers(),
+        )
+        server = health.HttpServer(app, self._settings.http_host, self._settings.http_port)
+        own = await connect(str(self._settings.database_url), size=CONNECTIONS, application=f"{SERVICE}-timers")
+        self._timekeeping = Timekeeping(self._settings, self._clock, own, outbox, self.registry)
+
+        async def stop_serving() -> None:
+            server.stop()
+
+        stopping = self.process.stopping
+        self.process.run("http", server.serve())
+        self.process.run(
+            "relay",
+            outbox.relay(self._database, self._relaying, stopping=stopping, relayed=metrics.record_relayed),
+        )
+        self.process.on_stop("http", stop_serving)
+        self._timekeeping.start(self.process)
+        log.info("listening", host=self._settings.http_host, port=server.port, publishers=self._publishers.names())
+
+    async def close(self) -> None:
+        if self._timekeeping is not None:
+            await self._timekeeping.close()
+        await self._direct.stop()
+        await self._relaying.stop()
+        await close(self._database)

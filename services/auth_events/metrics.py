@@ -1,13 +1,25 @@
 """What auth_events counts. Every label is bounded: types of the contract, names of the publishers' file, our codes."""
 
+import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from services.auth_events.access import Fired, Result
+from services.auth_events.timers import Standing
+from services.runtime.lags import Lags
 
 Place = Literal["broker", "outbox"]
 """Where an event was when it was answered 202."""
+Heard = Result | Literal["not-ours"]
+"""`not-ours`: a record of another type, or one that cannot be read and does not say that it is about coverage."""
 ANSWER_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5)
+BATCH_BUCKETS = (0.01, 0.05, 0.25, 1, 5, 15, 30, 60, 90, 150, 300)
+FIRED: tuple[Fired, ...] = ("first", "reminder", "missed")
+"""Each is exported from the start, so that a first one is a rise."""
 
 
 class Metrics:
@@ -39,3 +51,94 @@ class Metrics:
 
     def record_relayed(self, count: int) -> None:
         self._relayed.inc(count)
+
+
+class TimerMetrics:
+    """What is counted of coverage and portal access; also what `runtime.intake` records."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._heard = Counter(
+            "auth_events_coverage", "Records of members' activity read", ["result"], registry=registry
+        )
+        self._dead_letters = Counter(
+            "auth_events_dead_letters", "Records not accepted", ["topic", "code"], registry=registry
+        )
+        self._gaps = Counter(
+            "auth_events_offset_gaps", "Batches that began beyond the next offset", ["topic"], registry=registry
+        )
+        self._waits = Counter("auth_events_database_waits", "Batches that waited for the database", registry=registry)
+        self._commit_failures = Counter(
+            "auth_events_offset_commits_failed", "Offset commits that failed", registry=registry
+        )
+        self._batches = Histogram(
+            "auth_events_batch_seconds",
+            "From a batch's arrival to its commit",
+            buckets=BATCH_BUCKETS,
+            registry=registry,
+        )
+        self._lags = Lags("auth_events", registry)
+        self.record_records = self._lags.record_records
+        self.record_lags = self._lags.record_lags
+        self._sweeps = Counter(
+            "auth_events_sweeps", "Looks for timers that are due; without one, nothing is said", registry=registry
+        )
+        self._failed = Counter("auth_events_sweeps_failed", "Looks that a defect of ours ended", registry=registry)
+        self._fired = Counter(
+            "auth_events_timers_fired",
+            "Timers that came due, by what was said (missed: nothing)",
+            ["what"],
+            registry=registry,
+        )
+        self._pending = Gauge("auth_events_timers_pending", "Members who will be told something", registry=registry)
+        self._overdue = Gauge("auth_events_timers_overdue", "Of these, due by now", registry=registry)
+        self._overdue_age = Gauge(
+            "auth_events_timers_overdue_seconds", "How long the oldest timer that is due has waited", registry=registry
+        )
+        self._watermark = Gauge(
+            "auth_events_watermark_age_seconds",
+            "How far behind now members' coverage is known; timers wait for it",
+            registry=registry,
+        )
+        self._skew = Gauge(
+            "auth_events_clock_skew_seconds", "This machine's clock against PostgreSQL's", registry=registry
+        )
+        for what in FIRED:
+            self._fired.labels(what)
+
+    def record_heard(self, result: Heard) -> None:
+        self._heard.labels(result).inc()
+
+    def record_batch_time(self) -> AbstractContextManager[object]:
+        return self._batches.time()
+
+    def record_database_wait(self) -> None:
+        self._waits.inc()
+
+    def record_commit_failure(self) -> None:
+        self._commit_failures.inc()
+
+    def record_dead_letter(self, topic: str, code: str) -> None:
+        self._dead_letters.labels(topic, code).inc()
+
+    def record_gap(self, topic: str) -> None:
+        self._gaps.labels(topic).inc()
+
+    def record_sweep(self) -> None:
+        self._sweeps.inc()
+
+    def record_sweep_failed(self) -> None:
+        self._failed.inc()
+
+    def record_fired(self, what: Fired) -> None:
+        self._fired.labels(what).inc()
+
+    def record_standing(self, standing: Standing) -> None:
+        self._pending.set(standing.pending)
+        self._overdue.set(standing.overdue)
+        self._overdue_age.set(standing.overdue_seconds)
+
+    def record_watermark(self, watermark: datetime | None, now: datetime) -> None:
+        self._watermark.set(time.time() if watermark is None else max(0.0, (now - watermark).total_seconds()))
+
+    def record_skew(self, seconds: float) -> None:
+        self._skew.set(seconds)

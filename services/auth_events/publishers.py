@@ -28,6 +28,8 @@ from services.runtime.settings import SettingsError
 PUBLISHABLE = frozenset(type_ for type_, topic in TOPIC_OF_TYPE.items() if topic not in (IN_APP, OUTCOMES))
 """What the notifier writes (outcomes, in-app messages) nobody else may."""
 NAMED_IN_FULL = frozenset(CONTACTS.types)
+OURS = "urn:member-notices:"
+"""How the sources of our own services begin."""
 TOKEN_BYTES = 32
 
 
@@ -40,7 +42,8 @@ class Publisher:
     types: tuple[str, ...]
 
     def may_use_source(self, source: str) -> bool:
-        return any(_matches(pattern, source) for pattern in self.sources)
+        """Never one of ours, whatever its entry says: who knows a member's event could name the notice after it."""
+        return not source.startswith(OURS) and any(_matches(pattern, source) for pattern in self.sources)
 
     def may_publish(self, type_: str) -> bool:
         if type_ not in PUBLISHABLE:

@@ -13,3 +13,8 @@ class AuthEventsSettings(ProcessSettings):
     auth_events_publishers_file: Path = Field(
         description="Set it to the TOML file that names each publisher with its token hashes, sources and types"
     )
+    auth_events_kafka_group: str = Field(default="auth-events", min_length=1)
+    """Its consumer group is named after it and the topic. Not KAFKA_GROUP: the notifier reads the same topic, and in
+    one group with it each would miss what the other reads."""
+    kafka_instance_id: str | None = Field(default=None, min_length=1)
+    """This replica's name in its group, the same after a restart: it then gets its partitions back at once."""

@@ -1,4 +1,4 @@
-"""The only SQL of auth_events, beside its outbox."""
+"""What the intake asks of the database, beside its outbox."""
 
 from collections.abc import Collection
 

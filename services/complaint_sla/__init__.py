@@ -1,7 +1,7 @@
 """Complaint deadlines: what is owed, by when, and why then; letters due, deadlines kept or missed.
 
 ingest.py        what the desk and the notifier say, each event once → engine
-sweep.py         instants that have come, behind watermark.py → engine
+sweep.py         instants that have come, behind the watermark → engine
 engine.py        PURE: case + cause → case + events;  happened.py: an event;  instants.py: a sweep;  working.py: both
 case.py          PURE: all that is known of a complaint;  letters.py: what a letter's event carries
 cases.py         SQL: case, evidence and outbox in one transaction;  reading.py: for people and metrics

@@ -15,7 +15,6 @@ from services.complaint_sla.service_desk import ServiceDesk
 from services.complaint_sla.settings import ComplaintSlaSettings
 from services.complaint_sla.sweep import Sweeper
 from services.complaint_sla.tables import DataError
-from services.complaint_sla.watermark import Progress, Reader
 from services.runtime import logs
 from services.runtime.clock import Clock
 from services.runtime.clock_watch import ClockWatch
@@ -29,6 +28,7 @@ from services.runtime.publisher import Publisher
 from services.runtime.settings import SettingsError
 from services.runtime.topics import partitions_of
 from services.runtime.vault import Vault
+from services.runtime.watermark import Progress, Reader
 
 log = structlog.get_logger()
 
@@ -80,7 +80,7 @@ class ComplaintSla:
         self._desk = ServiceDesk(self._reading, rulebook, clock, settings.service_desk_tokens())
         cases = Cases(database, vault, self._outbox)
         self._ingest = Ingest(database, cases, rulebook, clock)
-        self._progress = Progress(database)
+        self._progress = Progress(database, "complaint_sla")
         self._clock_watch = ClockWatch(database, metrics.record_skew)
         self._sweeper = Sweeper(cases, self._progress, rulebook, clock, self._clock_watch.trusted)
         self._broker = create_broker(settings, SERVICE)

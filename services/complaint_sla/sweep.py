@@ -15,10 +15,10 @@ from services.complaint_sla.case import Case
 from services.complaint_sla.cases import Cases, Changed
 from services.complaint_sla.engine import NewRulebook, Sweep, decide
 from services.complaint_sla.rulebook import Rulebook
-from services.complaint_sla.watermark import Progress
 from services.runtime.clock import Clock
 from services.runtime.database import describe, is_away
 from services.runtime.outbox import pause
+from services.runtime.watermark import Progress
 
 log = structlog.get_logger()
 

@@ -33,6 +33,7 @@ POINTS = frozenset(
         "recorded-before-relay",  # an outcome is read from the outbox; the broker does not have it
         "relayed-before-delete",  # the broker has it; the outbox has it still
         "decided-before-commit",  # complaint_sla: a sweep has decided; nothing is committed
+        "timers-fired-before-commit",  # auth_events: a sweep has said what was due; nothing is committed
         "outbox-written-before-answer",  # auth_events: the outbox has it; the caller has no answer
     }
 )

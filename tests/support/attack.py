@@ -21,7 +21,11 @@ from tests.support.replicas import Replica, Supervisor
 from tests.support.traffic import Traffic
 from tests.support.waiting import wait_for
 
-NOTIFIER_POINTS = POINTS - {"outbox-written-before-answer"}
+NOTIFIER_POINTS = POINTS - {
+    "decided-before-commit",
+    "outbox-written-before-answer",
+    "timers-fired-before-commit",
+}
 DRIP_SECONDS = 0.004
 """A relay this slow takes a fifth of a second for its 250: who dies meanwhile leaves an uncertain hand-over."""
 _IDLE = """

@@ -99,6 +99,7 @@ class AuthEvents:
             "DATABASE_URL": database,
             "VAULT_KEYS": f"test:{base64.b64encode(os.urandom(32)).decode()}",
             "AUTH_EVENTS_PUBLISHERS_FILE": str(self.file.path),
+            "AUTH_EVENTS_KAFKA_GROUP": f"test-{uuid.uuid4()}",
             "HTTP_PORT": "0",
         }
         self._process: subprocess.Popen[bytes] | None = None

@@ -61,6 +61,12 @@ def test_sources_match_exactly_or_by_prefix() -> None:
     assert not publisher.may_use_source("URN:login")
 
 
+def test_no_entry_grants_a_source_of_our_own_services() -> None:
+    publisher = Publisher("login", sources=("urn:*", "urn:member-notices:auth-events"), types=("members.*",))
+    assert publisher.may_use_source("urn:members")
+    assert not publisher.may_use_source("urn:member-notices:auth-events")
+
+
 def test_no_wildcard_grants_contacts() -> None:
     wide = Publisher("all", sources=("urn:a",), types=("members.*", "members.contact*"))
     assert wide.may_publish("members.welcomed.v1")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from services.auth_events.metrics import Metrics
+from services.auth_events.metrics import Metrics, TimerMetrics
 from services.complaint_sla.metrics import REGISTRY as COMPLAINTS
 from services.notifier.metrics import REGISTRY
 
@@ -20,6 +20,7 @@ def exported(registry: CollectorRegistry) -> set[str]:
 def test_every_metric_on_the_page_is_exported() -> None:
     intake = CollectorRegistry()
     Metrics(intake)
+    TimerMetrics(intake)
     named = set(re.findall(r"`((?:notifier|auth_events|complaint_sla)_[a-z_]+)", PAGE))
     assert len(named) > 10
     assert named - exported(REGISTRY) - exported(intake) - exported(COMPLAINTS) == set()

@@ -1,4 +1,4 @@
-"""How far the story is known: letters and misses are decided only behind it.
+"""How far the story is known: what cannot be called back is decided only behind it.
 
 Twice a second a reader asks the broker where its partitions end. Once everything up to there has been accepted, the
 partition is known through the moment before the question: whatever was on the topic then has been heard. The watermark
@@ -34,20 +34,21 @@ class Question:
 
 
 class Progress:
-    """The table `progress`: one row a partition."""
+    """The table `progress` of one service's schema: one row a partition."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, schema: str) -> None:
         self._database = database
+        self._table = f"{schema}.progress"
 
     async def know(self, partitions: Collection[Partition]) -> None:
         """Each has a row from now on; a new one is known through the beginning of time until somebody has read it."""
         await self._database.execute(
-            """
-            INSERT INTO complaint_sla.progress (topic, partition, through)
+            f"""
+            INSERT INTO {self._table} (topic, partition, through)
             SELECT topic, partition, '2000-01-01T00:00:00Z'
             FROM unnest($1::text[], $2::integer[]) AS e (topic, partition)
             ON CONFLICT DO NOTHING
-            """,
+            """,  # noqa: S608 (schema is ours)
             [topic for topic, _ in partitions],
             [number for _, number in partitions],
         )
@@ -55,11 +56,11 @@ class Progress:
     async def advance(self, partitions: Collection[Partition], through: datetime) -> None:
         """Only forward: two readers may overlap while a partition changes hands."""
         await self._database.execute(
-            """
-            UPDATE complaint_sla.progress p SET through = $3, written_at = clock_timestamp()
+            f"""
+            UPDATE {self._table} p SET through = $3, written_at = clock_timestamp()
             FROM unnest($1::text[], $2::integer[]) AS e (topic, partition)
             WHERE p.topic = e.topic AND p.partition = e.partition AND p.through < $3
-            """,
+            """,  # noqa: S608
             [topic for topic, _ in partitions],
             [number for _, number in partitions],
             through,
@@ -67,7 +68,9 @@ class Progress:
 
     async def watermark(self) -> datetime | None:
         """None: no partition is known of yet."""
-        through: datetime | None = await self._database.fetchval("SELECT min(through) FROM complaint_sla.progress")
+        through: datetime | None = await self._database.fetchval(
+            f"SELECT min(through) FROM {self._table}"  # noqa: S608
+        )
         return through
 
 
