@@ -1,4 +1,4 @@
-"""auth_events dies, errs or has no broker wherever a notice of portal access could be lost or doubled: each is made once."""
+"""auth_events dies, errs or has no broker wherever a notice could be lost or doubled: each is made once."""
 
 import uuid
 from collections import defaultdict
