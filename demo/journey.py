@@ -144,9 +144,9 @@ PEOPLE: Mapping[str, Mapping[str, Any]] = {
         "name": "Sören Großjean", "brand": CM, "language": "de", "login_email": "soeren.grossjean@example.test",
         "communication_email": "familie.grossjean@example.test",
     },
-    "yuki": {
-        "name": "田中 由紀", "brand": CM, "language": "en", "time_zone": "Asia/Tokyo",
-        "login_email": "yuki.tanaka@example.test", "phones": ("+447700900172",),
+    "olena": {
+        "name": "Олена Шевчук", "brand": CM, "language": "en", "time_zone": "Asia/Tokyo",
+        "login_email": "olena.shevchuk@example.test", "phones": ("+447700900172",),
     },
 }  # fmt: skip
 MOVES = (
@@ -165,18 +165,18 @@ REGISTERING = Scene("Lotte registers with My CM. Nobody knows her yet: these eve
     Step("lotte", "members.registration-confirmed.v1", "registration-confirmed", ("named",), {"email": login, "confirmed_at": now, "brand": CM, "locale": "nl"}),
 ))  # fmt: skip
 
-SIGNING_IN = Scene("They sign in: codes by SMS and by e-mail, new browsers from Bristol to Osaka, each told in their own language.", (
+SIGNING_IN = Scene("They sign in: codes by SMS and by e-mail, new browsers from Bristol to Kyōto, each told in their own language.", (
     Step("grace", "identity.verification-code-issued.v1", "one-time-verification-code", ("phone-1",), {"channel": "sms", "phone": phone, "code": code, "purpose": "sign-in-by-phone", "expires_at": in_minutes}),
     Step("elodie", "identity.verification-code-issued.v1", "one-time-verification-code", ("phone-1",), {"channel": "sms", "phone": phone, "code": code, "purpose": "sign-in-by-phone", "expires_at": in_minutes}),
     Step("elodie", "identity.verification-code-issued.v1", "one-time-verification-code", ("login",), {"channel": "email", "code": code, "url": link, "purpose": "sign-in", "expires_at": in_minutes}),
     Step("juergen", "identity.verification-code-issued.v1", "one-time-verification-code", ("login",), {"channel": "email", "code": code, "url": link, "purpose": "sign-in", "expires_at": in_minutes}),
     Step("zoe", "identity.verification-code-issued.v1", "one-time-verification-code", ("phone-2",), {"channel": "sms", "phone": second_phone, "code": code, "purpose": "sign-in", "expires_at": in_minutes}),
     Step("soeren", "identity.verification-code-issued.v1", "one-time-verification-code", ("login",), {"channel": "email", "code": code, "url": link, "purpose": "sign-in", "expires_at": in_minutes}),
-    Step("yuki", "identity.verification-code-issued.v1", "one-time-verification-code", ("phone-1",), {"channel": "sms", "phone": phone, "code": code, "purpose": "sign-in", "expires_at": in_minutes}),
+    Step("olena", "identity.verification-code-issued.v1", "one-time-verification-code", ("phone-1",), {"channel": "sms", "phone": phone, "code": code, "purpose": "sign-in", "expires_at": in_minutes}),
     Step("grace", "identity.new-sign-on-detected.v1", "new-sign-on", ("login",), {"signed_on_at": now, "browser": "Firefox 145", "system": "Windows 11", "place": "Bristol, United Kingdom"}),
     Step("elodie", "identity.new-sign-on-detected.v1", "new-sign-on", ("login",), {"signed_on_at": now, "browser": "Safari 26", "system": "iPhone", "place": "Lyon, France"}),
     Step("soeren", "identity.new-sign-on-detected.v1", "new-sign-on", ("login",), {"signed_on_at": now, "browser": "Edge 142", "system": "Windows 11", "place": "Eupen, Belgien"}),
-    Step("yuki", "identity.new-sign-on-detected.v1", "new-sign-on", ("login",), {"signed_on_at": now, "browser": "Chrome 142", "system": "Android 16", "place": "大阪市, 日本"}),
+    Step("olena", "identity.new-sign-on-detected.v1", "new-sign-on", ("login",), {"signed_on_at": now, "browser": "Chrome 142", "system": "Android 16", "place": "Kyōto, Japan"}),
     Step("lotte", "identity.account-secured.v1", "account-secured", ("login", "inbox"), {"means": "itsme", "secured_at": now}),
     Step("soeren", "identity.account-secured.v1", "account-secured", ("login", "inbox"), {"means": "eid", "secured_at": now}),
 ))  # fmt: skip
@@ -185,7 +185,7 @@ FORGOTTEN = Scene("Passwords are forgotten and accounts locked; Sören no longer
     Step("grace", "identity.password-change-requested.v1", "change-your-password", ("named",), {"email": login, "url": link, "expires_at": in_an_hour, "brand": CIGNA, "locale": "en"}),
     Step("zoe", "identity.password-change-requested.v1", "change-your-password", ("named",), {"email": login, "url": link, "expires_at": in_an_hour}),
     Step("juergen", "identity.password-reset.v1", "password-reset", ("login",), {"reset_at": now, "by": "administrator"}),
-    Step("yuki", "identity.password-reset.v1", "password-reset", ("login",), {"reset_at": now, "by": "self-service"}),
+    Step("olena", "identity.password-reset.v1", "password-reset", ("login",), {"reset_at": now, "by": "self-service"}),
     Step("elodie", "identity.account-locked.v1", "account-locked", ("login",), {"locked_at": now}),
     Step("elodie", "identity.unlock-requested.v1", "unlock-account", ("login",), {"url": link, "expires_at": in_an_hour}),
     Step("lotte", "identity.account-locked.v1", "account-locked", ("login",), {"locked_at": now}),
@@ -202,12 +202,12 @@ METHODS = Scene("New phones, new apps, a PIN entered wrongly five times: every c
     Step("elodie", "identity.security-method-enrolled.v1", "security-method-enrolled", ("login",), {"method": "authenticator-app", "enrolled_at": now}),
     Step("zoe", "identity.security-method-enrolled.v1", "security-method-enrolled", ("login",), {"method": "passkey", "enrolled_at": now}),
     Step("juergen", "identity.security-method-reset.v1", "security-method-reset", ("login",), {"reset_at": now}),
-    Step("yuki", "identity.security-method-reset.v1", "security-method-reset", ("login",), {"method": "security-key", "reset_at": now}),
+    Step("olena", "identity.security-method-reset.v1", "security-method-reset", ("login",), {"method": "security-key", "reset_at": now}),
     Step("zoe", "identity.pin-blocked.v1", "pin-blocked", ("login", "inbox"), {"blocked_at": now}),
     Step("lotte", "identity.sign-in-method-changed.v1", "sign-in-method-changed", ("login", "inbox"), {"method": "fingerprint", "change": "set", "changed_at": now}),
-    Step("yuki", "identity.sign-in-method-changed.v1", "sign-in-method-changed", ("login", "inbox"), {"method": "pin", "change": "removed", "changed_at": now}),
+    Step("olena", "identity.sign-in-method-changed.v1", "sign-in-method-changed", ("login", "inbox"), {"method": "pin", "change": "removed", "changed_at": now}),
     Step("zoe", "identity.password-changed.v1", "password-changed", ("login",), {"changed_at": now}),
-    Step("yuki", "identity.password-changed.v1", "password-changed", ("login",), {"changed_at": now}),
+    Step("olena", "identity.password-changed.v1", "password-changed", ("login",), {"changed_at": now}),
 ))  # fmt: skip
 
 COVER = Scene("Cover and money: a welcome, an application, another bank account, and Jürgen's cover that has ended.", (
@@ -220,9 +220,9 @@ COVER = Scene("Cover and money: a welcome, an application, another bank account,
     Step("zoe", "members.bank-account-changed.v1", "bank-account-changed", ("login", "inbox"), {"account_ending": "9902", "direct_debit_changed": False, "changed_at": now}),
 ))  # fmt: skip
 
-LEAVING = Scene("Zoé confirms a second address, and Yuki deletes her account.", (
+LEAVING = Scene("Zoé confirms a second address, and Olena deletes her account.", (
     Step("zoe", "identity.email-verification-requested.v1", "verify-email-address", ("named",), {"purpose": "communication", "email": "lefevre.famille@example.test", "url": link, "expires_at": in_72_hours}),
-    Step("yuki", "identity.account-deleted.v1", "account-deleted", ("named",), {"email": login, "deleted_at": now, "brand": CM, "locale": "en"}),
+    Step("olena", "identity.account-deleted.v1", "account-deleted", ("named",), {"email": login, "deleted_at": now, "brand": CM, "locale": "en"}),
 ))  # fmt: skip
 
 SCENES = (REGISTERING, SIGNING_IN, FORGOTTEN, CLAIMING, METHODS, COVER, LEAVING)

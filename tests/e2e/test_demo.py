@@ -1,6 +1,7 @@
 """The demo as a person runs it: the whole way from events to the inbox, and nothing left behind, however it ends."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import psutil  # type: ignore[import-untyped] # no stubs in the lock
 import pytest
 
@@ -68,6 +70,12 @@ def started(tmp_path: Path, *options: str) -> Iterator[Demo]:
             process.kill()
 
 
+def the_gallery_is_shown(links: list[str]) -> None:
+    (link,) = links
+    assert "Votre code PIN est bloqué" in httpx.get(link).raise_for_status().text
+    assert httpx.get(f"{link}cm-pin-blocked-fr.html").status_code == 200
+
+
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
     with started(tmp_path, "--once") as demo:
@@ -107,6 +115,7 @@ def test_without_a_terminal_a_signal_is_the_way_out_and_no_error(tmp_path: Path)
     with started(tmp_path) as demo:
         demo.read_until("It goes on until")
         assert "everything arrived as it should" in demo.said
+        the_gallery_is_shown(re.findall(r"^gallery +(http://127\.0\.0\.1:[0-9]+/gallery/)$", demo.said, re.MULTILINE))
         demo.process.send_signal(signal.SIGINT)
         demo.read_until(None)
         assert demo.process.wait(ENDS_WITHIN_SECONDS) == 0, demo.said
