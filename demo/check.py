@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+IN_APP = "in-app"
+"""The channel of what the portal shows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
@@ -55,7 +58,7 @@ class Arrived:
     language: str
     """Of an SMS nobody says it: empty."""
     reference: str
-    """For mail the notification's id, from its Message-ID; for SMS the sid."""
+    """For mail the notification's id, from its Message-ID; in the portal the same, from its event; for SMS the sid."""
     subject: str
 
 
@@ -121,22 +124,22 @@ def _of_messages(expected: Expected, messages: Sequence[Arrived]) -> list[str]:
     return [
         f"wrong: {expected}: arrived at {message.to} in {message.language or 'no language'}"
         for message in messages
-        if message.to != expected.to or (message.channel == "email" and message.language != expected.locale)
+        if message.to != expected.to or (message.channel != "sms" and message.language != expected.locale)
     ]
 
 
 def _reference(row: Row) -> str:
-    return row.notification if row.channel == "email" else row.reference or row.notification
+    return row.reference or row.notification if row.channel == "sms" else row.notification
 
 
 def summary(expected: Iterable[Expected]) -> str:
-    """`15 messages (13 email, 2 sms; 9 en, 6 fr; 4 email-address-changed …), 2 superseded, 1 failed`."""
+    """`15 messages (13 email, 2 sms; 9 en, 6 fr; 5 notices), 2 superseded, 1 failed`."""
     expected = list(expected)
     sent = [each for each in expected if each.state == "sent"]
     groups = [
         _counts(each.channel for each in sent),
         _counts(each.locale for each in sent),
-        _counts(each.notice for each in sent),
+        f"{len({each.notice for each in sent})} notices",
     ]
     others = _counts(each.state for each in expected if each.state != "sent")
     return f"{len(sent)} messages ({'; '.join(groups)})" + (f", {others}" if others else "")

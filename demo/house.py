@@ -2,9 +2,8 @@
 
 import asyncio
 import os
-import signal
-import sys
-from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,9 +13,8 @@ from demo import environment
 from demo.broker import READ
 from demo.embedded import EmbeddedError, EmbeddedKafka, EmbeddedPostgres
 from demo.embedded.jars import KAFKA_VERSION, cache_folder, locked_jars
-from demo.embedded.server import GUARD
 from demo.environment import VAULT_KEYS, Publishers
-from demo.processes import CATCHER, PROGRAM, Parts, Service
+from demo.processes import CATCHER, PROGRAM, Parts, Service, to_the_end
 from demo.progress import Steps
 from schemas.topics import TOPICS
 from services.runtime.migrations import upgrade
@@ -45,7 +43,11 @@ class House:
         self._parts = Parts()
         self._kafka = EmbeddedKafka(folder / "kafka", say=steps.say)
         self._postgres = EmbeddedPostgres(folder / "postgres")
-        self.catcher = Service("catcher", CATCHER, [], folder=folder, environment=dict(os.environ), ready_event=None)
+        self._gallery = folder / "gallery"
+        arguments = ["--gallery", str(self._gallery)]
+        self.catcher = Service(
+            "catcher", CATCHER, arguments, folder=folder, environment=dict(os.environ), ready_event=None
+        )
         self.services: dict[str, Service] = {}
 
     @property
@@ -62,6 +64,21 @@ class House:
     def inbox(self) -> str:
         url: str = self.catcher.announced["http_url"]
         return url
+
+    @property
+    def gallery(self) -> str:
+        return f"{self.inbox}/gallery/"
+
+    @asynccontextmanager
+    async def gallery_in_the_making(self) -> AsyncIterator[None]:
+        """Every message in a gallery beside the inbox, some seconds after it was begun."""
+        command = (PROGRAM, "preview", "--out", str(self._gallery))
+        making = asyncio.create_task(to_the_end(*command, hear=lambda _: None))
+        try:
+            yield
+        finally:
+            making.cancel()
+            await asyncio.wait([making])
 
     @property
     def processes(self) -> list[Service]:
@@ -158,22 +175,15 @@ class House:
         folder = cache_folder() / f"kafka-{KAFKA_VERSION}"
         if all((folder / jar.file_name).is_file() for jar in locked_jars()):
             return
-        command = [sys.executable, "-I", "-S", str(GUARD), str(int(signal.SIGTERM)), "1"]
-        command += [sys.executable, "-m", "demo.embedded", "fetch"]
+        said = [""]
+
+        def hear(line: str) -> None:
+            said.append(line)
+            self._steps.say(line)
+
         with self._steps.step("download of Kafka's jars, the first time only"):
-            fetch = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stderr=PIPE, start_new_session=True)
-            assert fetch.stderr is not None
-            assert fetch.stdin is not None
-            line = ""
-            try:
-                async for raw in fetch.stderr:
-                    line = raw.decode().rstrip()
-                    self._steps.say(line)
-            finally:
-                fetch.stdin.close()
-                status = await fetch.wait()
-            if status:
-                raise EmbeddedError(line)
+            if await to_the_end("demo.embedded", "fetch", hear=hear):
+                raise EmbeddedError(said[-1])
 
     async def _start_database(self) -> None:
         if self.database_given:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 
 from rich.console import Console, Group, RenderableType
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from demo.actions import OWN_EVENT, Action, Actions
+from demo.coverage import coverage_of
 from demo.house import House
 from demo.keys import CTRL_C, has_keyboard, pressed
 from demo.stage import Stage
@@ -68,18 +69,22 @@ class Live:
                             await self._quit.wait()
         finally:
             await _end(telling, *self._running.values())
-        self._console.print(table_of(self._rows, self._stage.published, width=self._console.width))
+        self._print_tables(self._rows)
         self._news.pop(OWN_EVENT, None)  # nobody listens there any more
         self._console.print(*self._news.values(), sep="\n")
         return int(self.failed)
 
     async def _print(self, story: Story) -> int:
         await self._tell(story)
-        self._console.print(table_of(await self._stage.rows(), self._stage.published, width=self._console.width))
+        self._print_tables(await self._stage.rows())
         self._console.print(self._addresses())
         self._console.print("It goes on until Ctrl-C (SIGINT) or SIGTERM.")
         await self._quit.wait()
         return int(self.failed)
+
+    def _print_tables(self, rows: Sequence[Seen]) -> None:
+        self._console.print(table_of(rows, self._stage.published, width=self._console.width))
+        self._console.print(coverage_of(rows))
 
     async def _tell(self, story: Story) -> None:
         try:
@@ -158,9 +163,14 @@ class Live:
         inbox = f"inbox              {self._house.inbox}"
         if self._console.is_terminal and self._console.height < TALL:
             ports = (f"{each.name.removeprefix('notifier ')} :{urlsplit(each.address).port}" for each in services)
-            return Text(f"{inbox}\n/healthz /readyz /metrics  {'  '.join(ports)}", "cyan")
+            return Text(f"{inbox}  /gallery/\n/healthz /readyz /metrics  {'  '.join(ports)}", "cyan")
         lines = [f"{each.name:<18} {each.address}  /healthz /readyz /metrics" for each in services]
-        return Text("\n".join([inbox, *lines, f"logs               {self._house.folder}"]), "cyan")
+        return Text(
+            "\n".join(
+                [inbox, f"gallery            {self._house.gallery}", *lines, f"logs               {self._house.folder}"]
+            ),
+            "cyan",
+        )
 
     def _keys(self) -> Text:
         tall = self._console.height >= TALL

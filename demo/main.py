@@ -18,10 +18,12 @@ from demo.actions import Actions
 from demo.broker import Broker
 from demo.check import Found, compare, summary
 from demo.client import AnswerError
+from demo.coverage import coverage_of, missing
 from demo.embedded import EmbeddedError
 from demo.house import House
 from demo.keeper import Keeper
 from demo.live import Live
+from demo.portal import Portal
 from demo.progress import Steps
 from demo.stage import Stage, StoryError
 from demo.story import Story
@@ -112,10 +114,13 @@ class _Demo:
             inbox = "" if self._once else f" Inbox: {house.inbox}"  # once: gone before anybody could open it
             self._console.print(f"Started in {time.monotonic() - self._began:.1f} s.{inbox}")
             stage = Stage(self._run, upstream, ledger, Inbox(house.inbox), self._say)
+            portal = await stack.enter_async_context(Portal(house.kafka, stage.inbox, stage.who))
             story = Story(stage)
             weeks = await self._weeks(stack, house, broker, stage)
             if self._once:
-                return await self._play_once(story, weeks, stage, broker, house)
+                stage.ended = lambda: [*house.ended(), *portal.ended()]
+                return await self._play_once(story, weeks, stage, broker)
+            await stack.enter_async_context(house.gallery_in_the_making())
             stage.pause_seconds = SCENE_SECONDS
             actions = Actions(stage, story, house, broker)
             self._live = Live(self._console, stage, house, actions, weeks, lambda: self._check(stage, broker))
@@ -136,18 +141,20 @@ class _Demo:
             notifier_environment=house.of_notifier,
         )
 
-    async def _play_once(self, story: Story, weeks: Weeks | None, stage: Stage, broker: Broker, house: House) -> int:
+    async def _play_once(self, story: Story, weeks: Weeks | None, stage: Stage, broker: Broker) -> int:
         began = time.monotonic()
-        stage.ended = house.ended
         try:
             await story.play()
             problems = await self._check(stage, broker)
-            self._console.print(table_of(await stage.rows(), stage.published, width=self._console.width))
+            rows = await stage.rows()
+            problems += missing(rows)
+            self._console.print(table_of(rows, stage.published, width=self._console.width))
+            self._console.print(coverage_of(rows))
             if weeks is not None:
                 await weeks.play()
                 problems += await weeks.check()
                 self._console.print(await weeks.table())
-            problems += house.ended()
+            problems += stage.ended()
         except StoryError as error:
             problems = [f"broke off: {error}", *compare(stage.expected, await _found(stage, broker))]
             self._console.print(table_of(await stage.rows(), stage.published, width=self._console.width))

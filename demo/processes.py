@@ -4,17 +4,35 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from demo.embedded.server import Server
+from demo.embedded.server import GUARD, Server
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 """Longer than the grace a service gives itself: SIGKILL is for one that hangs."""
 CATCHER = "demo.catcher"
 PROGRAM = "services.cli"
+
+
+async def to_the_end(*module: str, hear: Callable[[str], None]) -> int:
+    """`python -m module…` under the guard: its exit status. `hear` gets each line that it says; cancelled, it ends."""
+    command = [sys.executable, "-I", "-S", str(GUARD), str(int(signal.SIGTERM)), "1", sys.executable, "-m", *module]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=PIPE, stdout=PIPE, stderr=STDOUT, start_new_session=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        async for raw in process.stdout:
+            hear(raw.decode(errors="replace").rstrip())
+    finally:
+        process.stdin.close()
+        status = await process.wait()
+    return status
 
 
 class Part(Protocol):

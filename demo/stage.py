@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from demo.check import Expected
+from demo.check import IN_APP, Expected
 from demo.environment import ADMINISTRATION, IDENTITY_PROVIDER
 from demo.upstream import Upstream
 from demo.watch import Inbox, Ledger, Seen
@@ -30,24 +30,50 @@ class Member:
 
     id: str
     name: str
+    brand: str
     language: str
     login_email: str
+    reads: str | None = None
+    """The language that they are written in, where their brand does not speak their own."""
     communication_email: str | None = None
     phones: tuple[str, ...] = ()
+    time_zone: str = "Europe/Brussels"
+    reference: str | None = None
+    has_card: bool = False
     version: int = 0
     """Of the contact, as last published."""
+
+    @property
+    def locale(self) -> str:
+        return self.reads or self.language
 
     def contact(self) -> dict[str, Any]:
         return {
             "version": self.version,
-            "brand": "cigna-healthcare",
+            "brand": self.brand,
             "language": self.language,
             "login_email": self.login_email,
             "communication_email": self.communication_email,
             "phones": self.phones,
             "name": self.name,
-            "time_zone": "Europe/London" if self.language == "en" else "Europe/Paris",
+            "time_zone": self.time_zone,
+            "personal_reference_number": self.reference,
+            "has_card": self.has_card,
         }
+
+    def address(self, role: str) -> tuple[str, str]:
+        """Channel and address of the copy in this role, where the contact decides it."""
+        match role:
+            case "inbox":
+                return IN_APP, self.id
+            case "login":
+                return "email", self.login_email
+            case "communication":
+                return "email", self.communication_email or self.login_email
+            case "phone-1" | "phone-2":
+                return "sms", self.phones[int(role[-1]) - 1]
+            case _:
+                raise ValueError(f"the contact does not say who {role} is")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +82,8 @@ class Published:
 
     type: str
     copies: int
+    remark: str = ""
+    """On the language, where another one was asked for."""
 
 
 @dataclass(slots=True)
@@ -81,6 +109,9 @@ class Stage:
         self.members.append(member)
         return member
 
+    def who(self, id_: str) -> Member | None:
+        return next((member for member in self.members if member.id == id_), None)
+
     def event(self, type_: str, member: Member, data: Mapping[str, Any], *, at: datetime | None = None) -> Event[Data]:
         """A valid event of now, with an id of its own."""
         number = len(self.published) + 1
@@ -92,7 +123,7 @@ class Stage:
             time=at or datetime.now(UTC),
             data=DATA_OF_TYPE[type_].model_validate(data),
         )
-        self.published[event.id] = Published(type_, 1)
+        self.published[event.id] = Published(type_, 1, _on_language(event.data, member))
         return event
 
     async def post(self, event: Event[Data], *expected: Expected) -> Event[Data]:
@@ -110,7 +141,7 @@ class Stage:
     async def again(self, event: Event[Data], publish: Callable[[Event[Data]], Awaitable[object]]) -> None:
         """The same event once more."""
         before = self.published[event.id]
-        self.published[event.id] = Published(before.type, before.copies + 1)
+        self.published[event.id] = replace(before, copies=before.copies + 1)
         await publish(event)
 
     async def store_contact(self, member: Member, *, straight: bool = False) -> None:
@@ -166,3 +197,10 @@ class Stage:
         self.tell(text)
         if self.pause_seconds:
             await asyncio.sleep(self.pause_seconds)
+
+
+def _on_language(data: Data, member: Member) -> str:
+    claimed = getattr(data, "locale", None)
+    if claimed is not None and claimed != member.locale:
+        return f"the event says {claimed}"
+    return "" if member.reads is None else f"the contact says {member.language}"

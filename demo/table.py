@@ -1,4 +1,4 @@
-"""The live table: event → notice → to → channel → language → state → reason → latency."""
+"""The live table: event → notice → brand → to → channel → language → state → reason → latency."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,9 +27,14 @@ SHORT_NOTICES = {
     "email-address-changed": "address-changed",
     "security-method-enrolled": "method-enrolled",
 }
-COLUMNS = ("event", "notice", "to", "channel", "lang", "state", "reason", "latency")
-NARROWER = (COLUMNS, tuple(name for name in COLUMNS if name != "to"), COLUMNS[1:2] + COLUMNS[3:])
-"""What a terminal does without, in this order: to whom, then the event, as its notice says nearly as much."""
+SHORT_BRANDS = {"cigna-healthcare": "cigna"}
+COLUMNS = ("event", "notice", "brand", "to", "channel", "lang", "state", "reason", "latency")
+NARROWER = tuple(
+    tuple(name for name in COLUMNS if name not in without)
+    for without in (set[str](), {"to"}, {"to", "event"}, {"to", "event", "brand"})
+)
+"""What a terminal does without, in this order: to whom, then the event, as its notice says nearly as much, then whose
+it is."""
 FOLDED = frozenset({"event", "notice", "to", "reason"})
 """Take more lines where there is no room, as nothing is ever cut; the others are always one line."""
 
@@ -60,13 +65,15 @@ def table_of(
 
 
 def masked(address: str | None) -> str:
-    """Enough to tell two members apart, too little to write to them."""
+    """Enough to tell two members apart, too little to write to them. A member's id, which the portal goes by, is
+    nobody's address.
+    """
     if address is None:
         return "-"
     if "@" in address:
         mailbox, _, domain = address.partition("@")
         return f"{mailbox[:2]}…@{domain}"
-    return f"{address[:3]}…{address[-2:]}"
+    return f"{address[:3]}…{address[-2:]}" if address.startswith("+") else address
 
 
 def latency(row: Seen) -> str:
@@ -81,7 +88,14 @@ def _fitting(rows: Sequence[Cells], width: int) -> tuple[Sequence[Cells], Sequen
     """Chosen by all rows, shown or not, so that the columns stay while rows come and go."""
     if _width(rows, COLUMNS) <= width:
         return rows, COLUMNS
-    short = [{**row, "notice": SHORT_NOTICES.get(row["notice"], row["notice"])} for row in rows]
+    short = [
+        {
+            **row,
+            "notice": SHORT_NOTICES.get(row["notice"], row["notice"]),
+            "brand": SHORT_BRANDS.get(row["brand"], row["brand"]),
+        }
+        for row in rows
+    ]
     fitting = (columns for columns in NARROWER if _width(short, columns) <= width)
     return short, next(fitting, NARROWER[-1])
 
@@ -95,11 +109,12 @@ def _cells(row: Seen, published: Mapping[str, Published]) -> Cells:
     return {
         "event": _event(row, published),
         "notice": row.notice,
+        "brand": row.brand,
         "to": masked(row.to),
         "channel": row.channel,
         "lang": row.locale,
         "state": row.state,
-        "reason": _reason(row),
+        "reason": _reason(row, published[row.event].remark if row.event in published else ""),
         "latency": latency(row),
     }
 
@@ -110,7 +125,7 @@ def _event(row: Seen, published: Mapping[str, Published]) -> str:
     return f"{name} {copies}x" if copies > 1 else name
 
 
-def _reason(row: Seen) -> str:
+def _reason(row: Seen, remark: str) -> str:
     if row.reason:
         return row.reason
-    return f"attempt {row.attempts}" if row.attempts > 1 else ""
+    return f"attempt {row.attempts}" if row.attempts > 1 else remark

@@ -9,7 +9,7 @@ from typing import Any, Self
 import asyncpg
 
 from demo import client
-from demo.check import Arrived, Row
+from demo.check import IN_APP, Arrived, Row
 from demo.environment import VAULT_KEYS
 from services.runtime.database import Database, Record
 from services.runtime.vault import Vault
@@ -21,6 +21,7 @@ PAGE = 500
 class Seen(Row):
     """A row with its times; for an event that waits, a row without notice."""
 
+    brand: str
     event_type: str
     event_time: datetime
     sent_at: datetime | None
@@ -66,11 +67,12 @@ class Ledger:
         """In the order accepted; events that wait for a contact come with the notice `-`."""
         records = await self._fetch(
             """
-            SELECT event_id, event_type, event_time, accepted_at, id::text, notice, channel, role, locale, state,
-                   reason, attempts, reference, sent_at, address
+            SELECT event_id, event_type, event_time, accepted_at, id::text, notice, channel, role, brand, locale,
+                   state, reason, attempts, reference, sent_at, address
             FROM notifier.notifications WHERE member_id = ANY($1::text[])
             UNION ALL
-            SELECT id, type, time, accepted_at, id, '-', '-', '-', '-', 'waiting', 'no contact yet', 0, NULL, NULL, NULL
+            SELECT id, type, time, accepted_at, id, '-', '-', '-', '-', '-',
+                   'waiting', 'no contact yet', 0, NULL, NULL, NULL
             FROM notifier.events WHERE member_id = ANY($1::text[]) AND state = 'waiting'
             ORDER BY 4, 3, 8
             """,
@@ -117,6 +119,7 @@ class Ledger:
             channel=record["channel"],
             role=record["role"],
             to=self._address(record),
+            brand=record["brand"],
             locale=record["locale"],
             state=record["state"],
             reason=record["reason"],
@@ -161,13 +164,20 @@ class Inbox:
     async def relay_down(self, seconds: float) -> None:
         await client.post_json(f"{self.url}/api/relay", {"down_seconds": seconds})
 
+    async def show(self, message: dict[str, Any]) -> None:
+        """What a portal shows its member."""
+        await client.post_json(f"{self.url}/api/portal", message)
+
+
+_CHANNELS = {"mail": "email", "sms": "sms", "portal": IN_APP}
+
 
 def _arrived(message: dict[str, Any]) -> Arrived:
-    is_mail = message["kind"] == "mail"
+    references = {"mail": "message_id", "sms": "sid", "portal": "event"}
     return Arrived(
-        channel="email" if is_mail else "sms",
+        channel=_CHANNELS[message["kind"]],
         to=message["to"][0],
-        language=message["language"] if is_mail else "",
-        reference=message["message_id"].strip("<>").partition("@")[0] if is_mail else message["sid"],
+        language=message.get("language", ""),
+        reference=message[references[message["kind"]]].strip("<>").partition("@")[0],
         subject=message["subject"],
     )

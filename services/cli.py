@@ -437,6 +437,28 @@ def preview(
         raise SystemExit(f"No gallery: {error}") from None
 
 
+@app.command("send-test")
+def send_test(  # noqa: PLR0913, PLR0917, RUF100 (options)
+    notice: Annotated[str, typer.Argument(help="As the catalogue calls it: password-changed; a wrong one lists them")],
+    brand: Annotated[str, typer.Option(help="cigna-healthcare, cm …")],
+    language: Annotated[str, typer.Option(help="One of the brand's: en, fr, nl, de")],
+    to: Annotated[str, typer.Option(help="An e-mail address, a phone number in E.164, or a member's id for in-app")],
+    channel: Annotated[str | None, typer.Option(help="email, sms or in-app; else as --to looks")] = None,
+    example: Annotated[str | None, typer.Option(help="Of its examples, this one: minimal, old …")] = None,
+) -> None:
+    """Send one notice with sample facts through the channel as configured. Exit 0 taken, 1 not sent, 3 perhaps.
+
+    It is marked as a test, obeys DELIVERY_MODE, and does not touch the ledger.
+    """
+    from services.notifier.send_test_command import Wanted
+    from services.notifier.send_test_command import send_test as send
+    from services.notifier.settings import NotifierSettings
+    from services.runtime.settings import load
+
+    wanted = Wanted(notice=notice, brand=brand, language=language, to=to, channel=channel, example=example)
+    _run(send(load(NotifierSettings, "send-test"), wanted, say=typer.echo))
+
+
 @app.command()
 def demo(
     once: Annotated[bool, typer.Option(help="Play the day once, check it, exit 0 or 1")] = False,

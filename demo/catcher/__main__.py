@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import signal
+from pathlib import Path
 
 import uvloop
 
@@ -20,6 +21,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         smtp_port=arguments.smtp_port,
         http_port=arguments.http_port,
         allowed_hosts=arguments.allow_host,
+        gallery=arguments.gallery,
     ) as catcher:
         ready = {
             "smtp_host": catcher.host,
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--smtp-port", type=int, default=0, help="0: the system chooses (default)")
     parser.add_argument("--http-port", type=int, default=0, help="0: the system chooses (default)")
     parser.add_argument("--allow-host", action="append", default=[], help="a name browsers may use for the web inbox")
+    parser.add_argument("--gallery", type=Path, help="a folder of member-notices preview to show, once it is there")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(parser.parse_args()))
 

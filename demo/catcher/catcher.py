@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -30,7 +31,8 @@ class Catcher:
     """Catches mail and SMS between `async with` and its end; all of it lives in the current event loop.
 
     Ports are 0 unless given: the system chooses. `allowed_hosts` are the names a browser may know the web inbox by
-    besides this machine's own (a page elsewhere must not reach it by a name of its making).
+    besides this machine's own (a page elsewhere must not reach it by a name of its making). `gallery` is a folder of
+    `member-notices preview`, shown at `/gallery/` once it is there.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Catcher:
         account_sid: str = ACCOUNT_SID,
         auth_token: str = AUTH_TOKEN,
         allowed_hosts: Sequence[str] = (),
+        gallery: Path | None = None,
     ) -> None:
         self.host = host
         self.account_sid = account_sid
@@ -58,7 +61,7 @@ class Catcher:
         twilio = Twilio(
             self.inbox, self.faults, self._closing, self._hang_up, account_sid=account_sid, auth_token=auth_token
         )
-        app = build_app(self.inbox, self.faults, self.relay, twilio.routes, self._closing, allowed_hosts)
+        app = build_app(self.inbox, self.faults, self.relay, twilio.routes, self._closing, allowed_hosts, gallery)
         self._http = _HttpServer(app)
         self._serving: asyncio.Task[None] | None = None
 

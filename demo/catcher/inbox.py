@@ -4,9 +4,9 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
-from demo.catcher.messages import Mail, Message, Text
+from demo.catcher.messages import Mail, Message, Shown, Text
 
 T = TypeVar("T")
 
@@ -32,6 +32,7 @@ class Inbox:
         self.bytes = 0
         self.mail_count = 0
         self.text_count = 0
+        self.shown_count = 0
         self.last_received_at: datetime | None = None
         self._copies: Counter[tuple[str, str]] = Counter()
         self._per_recipient: Counter[str] = Counter()
@@ -43,7 +44,7 @@ class Inbox:
 
     @property
     def count(self) -> int:
-        return self.mail_count + self.text_count
+        return self.mail_count + self.text_count + self.shown_count
 
     def add_mail(self, sender: str, recipients: tuple[str, ...], raw: bytes) -> Mail:
         mail = Mail(id=self.next_id, received_at=datetime.now(UTC), sender=sender, recipients=recipients, raw=raw)
@@ -58,6 +59,13 @@ class Inbox:
         self.text_count += 1
         self._add(text)
         return text
+
+    def add_shown(self, **told: Any) -> Shown:
+        """`told`: the fields of `Shown` but its id and time."""
+        shown = Shown(id=self.next_id, received_at=datetime.now(UTC), **told)
+        self.shown_count += 1
+        self._add(shown)
+        return shown
 
     def _add(self, message: Message) -> None:
         self._last_id = message.id

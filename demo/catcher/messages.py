@@ -1,4 +1,4 @@
-"""What was caught: mails and texts as they came in, read lazily.
+"""What was caught: mails, texts and what a portal shows, as they came in, read lazily.
 
 Nothing here is work while a flood comes in: subject, parts and headers are read when somebody looks.
 """
@@ -149,7 +149,46 @@ class Text:
         return count_segments(self.body)
 
 
-Message = Mail | Text
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shown:
+    """One message that a portal shows its member: as it was rendered, and the record that it was read from."""
+
+    id: int
+    received_at: datetime
+    event: str
+    """The event's id: the same on every copy."""
+    record: str
+    """Topic, partition and offset."""
+    portal: str
+    """What the member calls it."""
+    to: str
+    """The member's id."""
+    name: str
+    notice: str
+    language: str
+    title: str
+    text: str
+    link: str | None
+
+    @property
+    def sender(self) -> str:
+        return self.portal
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return (self.to,)
+
+    @property
+    def size(self) -> int:
+        """Bytes kept for it, roughly."""
+        return 4 * (len(self.title) + len(self.text))
+
+    @property
+    def subject(self) -> str:
+        return self.title
+
+
+Message = Mail | Text | Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -17,12 +17,12 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from demo.catcher.careful import MAIL_POLICY, PAGE_POLICY, CarefulHeaders
+from demo.catcher.careful import MAIL_POLICY, PAGE_POLICY, CarefulHeaders, Gallery
 from demo.catcher.faults import Fault, Faults
 from demo.catcher.inbox import Inbox
 from demo.catcher.messages import Mail, Message
 from demo.catcher.relay import Relay
-from demo.catcher.views import detail, summary, with_links_in_new_tab
+from demo.catcher.views import detail, summary, wanted, with_links_in_new_tab
 
 T = TypeVar("T")
 
@@ -38,16 +38,36 @@ class _Down(BaseModel):
     down_seconds: float = Field(ge=0, le=3600)
 
 
+class _ToShow(BaseModel):
+    """What a portal shows; the fields of the contract's message, and whose it is."""
+
+    model_config = ConfigDict(extra="forbid")
+    event: str = Field(min_length=1, max_length=128)
+    record: str = Field(max_length=300)
+    portal: str = Field(max_length=100)
+    to: str = Field(min_length=1, max_length=128)
+    name: str = Field(max_length=200)
+    notice: str = Field(max_length=100)
+    locale: str = Field(max_length=10)
+    title: str = Field(max_length=200)
+    text: str = Field(max_length=4000)
+    link: str | None = Field(default=None, max_length=2048)
+
+
 _FAULTS: TypeAdapter[Fault | list[Fault]] = TypeAdapter(Fault | list[Fault])
 _DOWN = TypeAdapter(_Down)
+_TO_SHOW = TypeAdapter(_ToShow)
 
 
 class _Web:
-    def __init__(self, inbox: Inbox, faults: Faults, relay: Relay, closing: asyncio.Event) -> None:
+    def __init__(
+        self, inbox: Inbox, faults: Faults, relay: Relay, closing: asyncio.Event, gallery: Path | None
+    ) -> None:
         self._inbox = inbox
         self._faults = faults
         self._relay = relay
         self._closing = closing
+        self._gallery = gallery
         self._run = uuid4().hex
         """Tells a browser that ids have started again."""
 
@@ -60,6 +80,7 @@ class _Web:
             Route("/api/messages/{id:int}/html", self._html),
             Route("/api/messages/{id:int}/raw", self._raw),
             Route("/api/messages/{id:int}/attachments/{index:int}", self._attachment),
+            Route("/api/portal", self._show, methods=["POST"]),
             Route("/api/stats", self._stats),
             Route("/api/recipients", self._recipients),
             Route("/api/relay", self._down, methods=["POST"]),
@@ -69,13 +90,13 @@ class _Web:
         ]
 
     async def _list(self, request: Request) -> Response:
-        """Newest first. `to` is a whole address, `q` part of one or of the subject, `kind` mail or sms."""
+        """Newest first. `to` is a whole address, `q` part of one or of the subject, `kind` mail, sms or portal."""
         query = request.query_params
-        wanted = _wanted(query.get("to", ""), query.get("q", ""), query.get("kind", ""))
+        let_through = wanted(query.get("to", ""), query.get("q", ""), query.get("kind", ""))
         after, before = _number(query.get("after"), 0), _number(query.get("before"), 2**63)
         limit = min(_number(query.get("limit"), 50), MAX_LIMIT)
         newest_first = self._inbox.newest_first()
-        matching = [each for each in newest_first if wanted(each)] if wanted else list(newest_first)
+        matching = [each for each in newest_first if let_through(each)] if let_through else list(newest_first)
         page = [each for each in matching if after < each.id < before]
         newer = sum(1 for each in matching if each.id >= before)
         return JSONResponse(
@@ -130,12 +151,20 @@ class _Web:
             media_type="application/octet-stream",
         )
 
+    async def _show(self, request: Request) -> Response:
+        """For whoever reads in-app messages in a portal's place."""
+        told = (await _body(request, _TO_SHOW)).model_dump()
+        shown = self._inbox.add_shown(**told | {"language": told.pop("locale")})
+        return JSONResponse(summary(shown), 201)
+
     def _status(self) -> dict[str, Any]:
         inbox, down_until = self._inbox, self._relay.down_until
         return {
             "run": self._run,
             "mails": inbox.mail_count,
             "texts": inbox.text_count,
+            "shown": inbox.shown_count,
+            "gallery": self._gallery is not None and (self._gallery / "index.html").exists(),
             "kept": len(inbox),
             "last_id": inbox.next_id - 1,
             "relay": {
@@ -208,26 +237,6 @@ class _Web:
             closing.cancel()
 
 
-def _wanted(to: str, q: str, kind: str) -> Callable[[Message], bool] | None:
-    """None where everything is."""
-    to, q = to.lower(), q.strip().lower()
-    if not (to or q or kind):
-        return None
-
-    def wanted(message: Message) -> bool:
-        if kind and kind != ("mail" if isinstance(message, Mail) else "sms"):
-            return False
-        recipients = [each.lower() for each in message.recipients]
-        if to and to not in recipients:
-            return False
-        if not q:
-            return True
-        words = message.subject if isinstance(message, Mail) else message.body
-        return q in words.lower() or any(q in each for each in recipients)
-
-    return wanted
-
-
 def _number(value: str | None, default: int) -> int:
     if value is None:
         return default
@@ -262,14 +271,18 @@ def build_app(
     more_routes: Sequence[BaseRoute],
     closing: asyncio.Event,
     allowed_hosts: Sequence[str],
+    gallery: Path | None,
 ) -> Starlette:
-    """`closing`: set before the server stops, so that streams end by themselves."""
+    """`closing`: set before the server stops, so that streams end by themselves. `gallery`: a folder to show as well,
+    once it is there.
+    """
     hosts = ["127.0.0.1", "localhost", "[::1]", *allowed_hosts]
     return Starlette(
         routes=[
             Route("/", _page),
             Mount("/page", StaticFiles(directory=PAGE)),
-            *_Web(inbox, faults, relay, closing).routes,
+            *([] if gallery is None else [Mount("/gallery", Gallery(gallery))]),
+            *_Web(inbox, faults, relay, closing, gallery).routes,
             *more_routes,
         ],
         middleware=[

@@ -12,5 +12,5 @@ housekeeping  ends what waited in vain, keeps partitions, watches the clock, mea
 
 Beside the flow, for people: `service_desk` answers "did she get it?" over HTTP, `why` tells a story in ten lines,
 `reopening` says what may be sent again, `bounces` reads delivery reports, `dead_letter_box` lists, shows and replays
-what was not accepted.
+what was not accepted, `send_test_command` tries a channel out past the ledger.
 """

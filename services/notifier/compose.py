@@ -160,10 +160,13 @@ def _joined_lines(text: str) -> str:
 
 
 def load_catalogue(brands: Mapping[str, Brand], only: Collection[str] = ()) -> Composer:
-    """Every notice of the catalogue, or `only` these, in every language of its brands.
+    """Every notice of the catalogue, or `only` these, in every language of its brands. A letter to post holds any other
+    letter, so that all are loaded with it.
 
     Raises `TemplatesError` with all that is wrong.
     """
+    if TO_POST in only:
+        only = ()
     return Composer.load(
         (
             (notice.name, brand.id, language)

@@ -12,10 +12,7 @@ from services.notifier import metrics
 from services.notifier.accept import Acceptor
 from services.notifier.brands import Brand
 from services.notifier.catalogue import Lane as LaneName
-from services.notifier.channels.base import Channel
-from services.notifier.channels.email_smtp import Relay, SmtpChannel
-from services.notifier.channels.in_app import InAppChannel
-from services.notifier.channels.sms_twilio import TwilioChannel
+from services.notifier.channels.configured import channels_of
 from services.notifier.compose import Composer
 from services.notifier.deliver import Delivery
 from services.notifier.housekeeping import Housekeeping, watch
@@ -31,7 +28,6 @@ from services.notifier.ledger.stories import Stories
 from services.notifier.ledger.throttling import Throttling
 from services.notifier.ledger.upkeep import Upkeep
 from services.notifier.plan import Rules
-from services.notifier.recipients import IN_APP
 from services.notifier.service_desk import ServiceDesk
 from services.notifier.settings import NotifierSettings
 from services.notifier.startup import SERVICE, load_messages, refuse_unfit_topics
@@ -122,7 +118,7 @@ class Notifier:
         self._letters = KeptLetters(database, vault)
         self._clock_watch = ClockWatch(database, metrics.record_skew)
         self._lanes = {name: _lane(name, settings, self._clock_watch.trusted) for name in settings.lanes_here()}
-        self._channels = {name: _channels(settings, clock) for name in self._lanes}
+        self._channels = {name: channels_of(settings, clock) for name in self._lanes}
         self._broker = create_broker(settings, "notifier")
         self._acceptors: dict[str, Acceptor] = {}
 
@@ -260,29 +256,3 @@ class Notifier:
 def _lane(name: LaneName, settings: NotifierSettings, trusted: asyncio.Event) -> Lane:
     workers, share = SHAPE[name]
     return Lane(name, workers=workers, chunk=max(1, int(settings.smtp_connections * share)), trusted=trusted)
-
-
-def _channels(settings: NotifierSettings, clock: Clock) -> dict[str, Channel]:
-    """Each lane has connections of its own."""
-    password = settings.smtp_password.get_secret_value() if settings.smtp_password else None
-    return {
-        "email": SmtpChannel(
-            Relay(
-                host=settings.smtp_host,
-                port=settings.smtp_port,
-                tls=settings.smtp_tls,
-                username=settings.smtp_username,
-                password=password,
-                send_seconds=settings.smtp_send_seconds,
-            )
-        ),
-        "sms": TwilioChannel(
-            account_sid=settings.twilio_account_sid,
-            auth_token=settings.twilio_auth_token.get_secret_value(),
-            sender=settings.twilio_sender,
-            base_url=str(settings.twilio_api_base_url),
-            send_seconds=settings.smtp_send_seconds,
-            clock=clock,
-        ),
-        IN_APP: InAppChannel(lambda: producer_of(settings, f"{SERVICE}-in-app")),
-    }

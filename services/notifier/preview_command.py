@@ -11,7 +11,6 @@ from services.notifier import gallery
 from services.notifier.brands import load_brands
 from services.notifier.catalogue import CATALOGUE
 from services.notifier.compose import Composer, known_facts, load_catalogue
-from services.notifier.letters import TO_POST
 from services.notifier.samples import Sample, samples
 
 HERE = Path(__file__).parent
@@ -24,7 +23,7 @@ def preview(out: Path, notices: frozenset[str], against: str | None) -> str:
     brands = load_brands()
     wanted = [sample for sample in samples(brands) if not notices or sample.notice in notices]
     before = None if against is None else _as_of(against, wanted)
-    count = gallery.write(out, wanted, load_catalogue(brands, () if TO_POST in notices else notices), before)
+    count = gallery.write(out, wanted, load_catalogue(brands, notices), before)
     if before is not None and not count:
         return f"Nothing differs from {against}."
     return f"{count} messages in {out / 'index.html'}"

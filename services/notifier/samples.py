@@ -45,9 +45,14 @@ class Sample:
         return self.notice, self.brand, self.locale
 
     @property
-    def id(self) -> str:
+    def variant(self) -> str:
+        """What tells it from the others of its notice, brand and language; empty: the plain one."""
         role = self.role if self.role in {"old", "new"} else ""
-        return "/".join((self.brand, self.notice, ".".join(filter(None, (self.locale, role, self.example)))))
+        return ".".join(filter(None, (role, self.example)))
+
+    @property
+    def id(self) -> str:
+        return "/".join((self.brand, self.notice, ".".join(filter(None, (self.locale, self.variant)))))
 
 
 def samples(brands: dict[str, Brand]) -> Iterator[Sample]:

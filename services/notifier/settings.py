@@ -132,5 +132,12 @@ class NotifierSettings(ServiceDeskSettings, ProcessSettings):
         lowered = address.lower()
         return lowered in allowed or ("@" in lowered and f"@{lowered.rpartition('@')[2]}" in allowed)
 
+    def envelope_sender(self, id_: str, sender: str) -> str:
+        """Where reports on the message of this id come back to: an address of its own, or the brand's sender."""
+        if self.smtp_bounce_address is None:
+            return sender
+        local, _, domain = self.smtp_bounce_address.rpartition("@")
+        return f"{local}+{id_}@{domain}"
+
     def _may_capture(self, host: str) -> bool:
         return host in {entry.strip() for entry in self.capture_hosts.split(",")} or is_loopback(host)

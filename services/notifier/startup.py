@@ -40,10 +40,13 @@ async def refuse_unfit_topics(settings: NotifierSettings, read: Collection[str])
         raise SettingsError(SERVICE, problems)
 
 
-def load_messages(settings: NotifierSettings) -> tuple[dict[str, Brand], Composer]:
-    """Brands and compiled templates; raises `SettingsError` with everything that is missing or wrong in them."""
+def load_messages(settings: NotifierSettings, only: Collection[str] = ()) -> tuple[dict[str, Brand], Composer]:
+    """Brands and compiled templates, or `only` those of these notices.
+
+    Raises `SettingsError` with everything that is missing or wrong in them.
+    """
     brands = _brands(settings)
-    return brands, _composer(brands)
+    return brands, _composer(brands, only)
 
 
 def _brands(settings: NotifierSettings) -> dict[str, Brand]:
@@ -63,9 +66,9 @@ def _brands(settings: NotifierSettings) -> dict[str, Brand]:
     return brands
 
 
-def _composer(brands: Mapping[str, Brand]) -> Composer:
+def _composer(brands: Mapping[str, Brand], only: Collection[str]) -> Composer:
     """Every notice of the catalogue in every language of its brands, or no start."""
     try:
-        return load_catalogue(brands)
+        return load_catalogue(brands, only)
     except TemplatesError as error:
         raise SettingsError(SERVICE, list(error.problems)) from None

@@ -134,7 +134,7 @@ def subscribe(
     poll_ms: int = 50,
 ) -> Callable[[], AIOKafkaConsumer | None]:
     """Batches of `topics` to `handler`. Whatever the handler raises ends the process. Returns what gives its consumer,
-    None before it has started.
+    None while it has no partitions.
 
     `instance_id`: static membership, for a process that comes back under the same name; two under one name fence each
     other. `poll_ms`: an empty poll waits this long and then sleeps as long again.
@@ -178,7 +178,12 @@ def subscribe(
             supervisor.fail(error)
             raise
 
-    return lambda: subscriber.consumer
+    def with_partitions() -> AIOKafkaConsumer | None:
+        """FastStream shows a consumer before it has started, when asking it breaks: what has partitions has started."""
+        consumer = subscriber.consumer
+        return consumer if consumer is not None and consumer.assignment() else None
+
+    return with_partitions
 
 
 async def lags(broker: KafkaBroker) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """The demo as a person runs it: the whole way from events to the inbox, and nothing left behind, however it ends."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import psutil  # type: ignore[import-untyped] # no stubs in the lock
 import pytest
 
@@ -68,6 +70,12 @@ def started(tmp_path: Path, *options: str) -> Iterator[Demo]:
             process.kill()
 
 
+def the_gallery_is_shown(links: list[str]) -> None:
+    (link,) = links
+    assert "Votre code PIN est bloqué" in httpx.get(link).raise_for_status().text
+    assert httpx.get(f"{link}cm-pin-blocked-fr.html").status_code == 200
+
+
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
     with started(tmp_path, "--once") as demo:
@@ -77,7 +85,9 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 def test_everything_arrives_and_nothing_is_left(demo: Demo, tmp_path: Path) -> None:
     demo.read_until(None)
     assert demo.process.wait(ENDS_WITHIN_SECONDS) == 0, demo.said
-    assert "OK: 15 messages" in demo.said
+    assert "OK: 63 messages (52 email, 7 in-app, 4 sms; 12 de, 18 en, 21 fr, 12 nl; 21 notices)" in demo.said
+    assert "the event says fr" in demo.said
+    assert "the contact says el" in demo.said
     assert "Nine weeks, " in demo.said
     assert "http://" not in demo.said  # nobody could open it any more
     # A guard and its process for each of the catcher, auth_events, complaint_sla and two notifiers, whatever else.
@@ -105,6 +115,7 @@ def test_without_a_terminal_a_signal_is_the_way_out_and_no_error(tmp_path: Path)
     with started(tmp_path) as demo:
         demo.read_until("It goes on until")
         assert "everything arrived as it should" in demo.said
+        the_gallery_is_shown(re.findall(r"^gallery +(http://127\.0\.0\.1:[0-9]+/gallery/)$", demo.said, re.MULTILINE))
         demo.process.send_signal(signal.SIGINT)
         demo.read_until(None)
         assert demo.process.wait(ENDS_WITHIN_SECONDS) == 0, demo.said

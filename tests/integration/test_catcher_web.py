@@ -94,6 +94,40 @@ async def test_a_message_is_shown_in_all_its_parts(catcher: Catcher, http: httpx
     assert (await http.get("/api/messages/2")).status_code == 404
 
 
+SHOWN = {
+    "event": "n-1", "record": "notifications.in-app.v1/0/7", "portal": "My CM", "to": "zoe-1", "name": "Zoé Lefèvre",
+    "notice": "pin-blocked", "locale": "fr", "title": "Code PIN bloqué", "text": "Cinq fois.\n\nEt maintenant ?",
+}  # fmt: skip
+
+
+async def test_what_a_portal_shows_is_a_third_kind_of_message(catcher: Catcher, http: httpx.AsyncClient) -> None:
+    fill(catcher.inbox, 1)
+    for _ in range(2):
+        assert (await http.post("/api/portal", json=SHOWN)).status_code == 201
+    found = (await get(http, "/api/messages?kind=portal"))["messages"]
+    assert [(each["event"], each["to"], each["language"], each["subject"]) for each in found] == [
+        ("n-1", ["zoe-1"], "fr", "Code PIN bloqué")
+    ] * 2
+    assert (await get(http, "/api/messages?q=lefèvre"))["total"] == 2
+    assert (await get(http, f"/api/messages/{found[0]['id']}"))["text"] == SHOWN["text"]
+    assert (await get(http, "/api/stats"))["shown"] == 2
+    assert (await http.post("/api/portal", json={**SHOWN, "html": "<b>"})).status_code == 422
+
+
+async def test_a_gallery_is_shown_once_it_is_there_and_its_mails_may_do_nothing(tmp_path: Path) -> None:
+    async with Catcher(gallery=tmp_path / "gallery") as catcher, httpx.AsyncClient(base_url=catcher.http_url) as http:
+        assert (await get(http, "/api/stats"))["gallery"] is False
+        assert (await http.get("/gallery/")).status_code == 404
+        (tmp_path / "gallery").mkdir()
+        for name in ("index.html", "mail.html"):
+            (tmp_path / "gallery" / name).write_text("<p>Hello", encoding="utf-8")
+        assert (await get(http, "/api/stats"))["gallery"] is True
+        page, framed = await http.get("/gallery/"), await http.get("/gallery/mail.html")
+    assert "frame-src 'self'" in page.headers["content-security-policy"]
+    assert "script-src" not in framed.headers["content-security-policy"]
+    assert "sandbox" in framed.headers["content-security-policy"]
+
+
 async def test_a_stranger_s_html_may_do_nothing(catcher: Catcher, http: httpx.AsyncClient) -> None:
     catcher.inbox.add_mail("s@x.test", ("m@x.test",), mail(html="<script>alert(1)</script>"))
     response = await http.get("/api/messages/1/html?view")

@@ -13,8 +13,9 @@ MAIL = Expected(
 TEXT = Expected(
     event="e-2", notice="one-time-verification-code", channel="sms", role="phone-1", to="+447700900142", locale="fr"
 )
+PORTAL = Expected(event="e-4", notice="pin-blocked", channel="in-app", role="inbox", to="zoe-1", locale="fr")
 LATE = replace(TEXT, event="e-3", state="expired", reason="late")
-EXPECTED = [MAIL, TEXT, LATE]
+EXPECTED = [MAIL, TEXT, LATE, PORTAL]
 
 
 def row(expected: Expected) -> Row:
@@ -37,6 +38,7 @@ ROWS = [row(each) for each in EXPECTED]
 ARRIVED = [
     Arrived(channel="email", to="grace@example.test", language="en", reference="id-of-e-1", subject="Password changed"),
     Arrived(channel="sms", to="+447700900142", language="", reference="SM2", subject="123456 is your code"),
+    Arrived(channel="in-app", to="zoe-1", language="fr", reference="id-of-e-4", subject="Votre code PIN est bloqué"),
 ]
 TOLD = frozenset((each.event, each.notice, each.channel, each.role, each.state) for each in EXPECTED)
 
@@ -60,10 +62,13 @@ def test_nothing_to_say_when_all_is_as_expected() -> None:
     [
         (found(rows=ROWS[1:], arrived=ARRIVED[1:]), "missing: password-changed by email to grace@example.test (login,"),
         (found(arrived=ARRIVED[1:]), "did not arrive"),
+        (found(arrived=ARRIVED[:2]), "missing: pin-blocked by in-app to zoe-1 (inbox, fr) of e-4: did not arrive"),
+        (found(arrived=[*ARRIVED, ARRIVED[2]]), "doubled: pin-blocked by in-app"),
+        (found(arrived=[*ARRIVED[:2], replace(ARRIVED[2], language="nl")]), "arrived at zoe-1 in nl"),
         (found(arrived=[*ARRIVED, ARRIVED[0]]), "doubled: password-changed by email"),
         (found(arrived=[*ARRIVED, replace(ARRIVED[1], reference="SM9")]), "unexpected: a message by sms"),
-        (found(arrived=[replace(ARRIVED[0], to="post@example.test"), ARRIVED[1]]), "arrived at post@example.test"),
-        (found(arrived=[replace(ARRIVED[0], language="fr"), ARRIVED[1]]), "in fr"),
+        (found(arrived=[replace(ARRIVED[0], to="post@example.test"), *ARRIVED[1:]]), "arrived at post@example.test"),
+        (found(arrived=[replace(ARRIVED[0], language="fr"), *ARRIVED[1:]]), "in fr"),
         (with_row(0, state="retrying"), "state is 'retrying', not 'sent'"),
         (with_row(2, reason="late-after-attempts"), "reason is 'late-after-attempts', not 'late'"),
         (with_row(1, locale="en"), "language is 'en', not 'fr'"),
@@ -84,6 +89,6 @@ def test_each_difference_is_one_line(changed: Found, line: str) -> None:
 
 
 def test_the_summary_counts_what_arrived_by_channel_language_and_notice() -> None:
-    assert summary([*EXPECTED, replace(MAIL, event="e-4")]) == (
-        "3 messages (2 email, 1 sms; 2 en, 1 fr; 1 one-time-verification-code, 2 password-changed), 1 expired"
+    assert summary([*EXPECTED, replace(MAIL, event="e-5")]) == (
+        "4 messages (2 email, 1 in-app, 1 sms; 2 en, 2 fr; 3 notices), 1 expired"
     )

@@ -18,6 +18,7 @@ class Parts:
     """Of stage, house and actions, what the screen asks for."""
 
     inbox = INBOX
+    gallery = f"{INBOX}/gallery/"
     folder = Path("folder")
     services: dict[str, Any] = {}  # noqa: RUF012 (read only)
     published: dict[str, Any] = {}  # noqa: RUF012

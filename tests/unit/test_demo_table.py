@@ -21,6 +21,7 @@ ROW = Seen(
     channel="email",
     role="login",
     to="grace.hartley@example.test",
+    brand="cigna-healthcare",
     locale="en",
     state="sent",
     reason=None,
@@ -45,18 +46,34 @@ def shown(width: int, *rows: Seen, newest: int | None = None) -> str:
 def test_a_wide_terminal_shows_all_columns_and_how_often_the_event_came() -> None:
     text = shown(160, ROW, CODE)
     assert all(part in text for part in (*NEVER_CUT, "password-changed 3x", "gr…@example.test", CODE.notice))
+    assert ROW.brand in text
+
+
+def test_a_language_that_was_asked_for_and_is_not_the_reader_s_is_remarked() -> None:
+    published = {"e-1": Published("identity.password-changed.v1", 1, "the event says fr")}
+    console = Console(width=160, file=StringIO())
+    console.print(table_of([replace(ROW, attempts=1)], published, width=160))
+    assert isinstance(console.file, StringIO)
+    assert "the event says fr" in console.file.getvalue()
 
 
 @pytest.mark.parametrize(
-    ("width", "full_notice", "to", "event"),
-    [(126, True, True, True), (116, False, True, True), (98, False, False, True), (80, False, False, False)],
+    ("width", "full_notice", "to", "event", "brand"),
+    [
+        (144, True, True, True, True),
+        (126, False, True, True, True),
+        (106, False, False, True, True),
+        (84, False, False, False, True),
+        (80, False, False, False, False),
+    ],
 )
-def test_a_narrower_one_shortens_the_notice_then_drops_whom_then_the_event(
-    width: int, full_notice: bool, to: bool, event: bool
+def test_a_narrower_one_shortens_the_names_then_drops_whom_then_the_event_then_the_brand(
+    width: int, full_notice: bool, to: bool, event: bool, brand: bool
 ) -> None:
     text = shown(width, ROW, CODE)
     assert all(part in text for part in (*NEVER_CUT, "phone-not-registered"))
     assert (CODE.notice in text, "@example.test" in text, " 3x" in text) == (full_notice, to, event)
+    assert ("cigna" in text) == brand
     assert full_notice or "one-time-code" in text
 
 
@@ -81,7 +98,12 @@ def test_the_newest_rows_are_kept_and_what_is_left_out_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("address", "text"),
-    [("grace.hartley@example.test", "gr…@example.test"), ("+447700900142", "+44…42"), (None, "-")],
+    [
+        ("grace.hartley@example.test", "gr…@example.test"),
+        ("+447700900142", "+44…42"),
+        ("lotte-1a2b3c", "lotte-1a2b3c"),
+        (None, "-"),
+    ],
 )
 def test_an_address_is_masked(address: str | None, text: str) -> None:
     assert masked(address) == text

@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 import pytest
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from faststream import AckPolicy
 
 from schemas.topics import (
@@ -21,7 +21,9 @@ from services.notifier.settings import NotifierSettings
 from services.notifier.startup import load_messages
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
-from services.runtime.kafka import MAX_POLL_INTERVAL_MS, MAX_WAIT_SECONDS
+from services.runtime.kafka import MAX_POLL_INTERVAL_MS, MAX_WAIT_SECONDS, Drain, create_broker, subscribe
+from services.runtime.process import Process
+from services.runtime.settings import KafkaSettings
 
 GROUP = "group-of-the-test"
 READ = [topic for topics in TOPICS_OF_LANE.values() for topic in topics]
@@ -92,6 +94,22 @@ def test_the_largest_record_of_the_contract_can_be_read(subscribers: list[Any]) 
     assert all(
         subscriber._connection_args["max_partition_fetch_bytes"] >= MAX_MESSAGE_BYTES for subscriber in subscribers
     )
+
+
+async def test_a_consumer_that_has_not_started_yet_is_not_given_to_anybody() -> None:
+    broker = create_broker(KafkaSettings(kafka_bootstrap_servers="127.0.0.1:1"), "test")
+    given = subscribe(
+        broker, ["t"], group_id=GROUP, handler=cast("Any", None), supervisor=Process("test"), drain=Drain()
+    )
+    (subscriber,) = cast("list[Any]", broker.subscribers)
+    starting: Any = AIOKafkaConsumer(bootstrap_servers="127.0.0.1:1")
+    subscriber.consumer = starting
+    try:
+        shown = [given()]
+        starting.assign([TopicPartition("t", 0)])
+        assert [*shown, given()] == [None, starting]
+    finally:
+        await starting.stop()
 
 
 def record(value: bytes | None, headers: tuple[tuple[str, bytes | None], ...] = ()) -> ConsumerRecord:

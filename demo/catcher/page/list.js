@@ -82,14 +82,16 @@ function show(page) {
 
 function row(message) {
   const sms = message.kind === "sms";
+  const portal = message.kind === "portal";
   return h("li", {},
     h("a", { href: `#${message.id}`, "data-id": message.id },
       h("span", { class: "dot", "aria-hidden": "true" }),
-      h("span", { class: "to" }, message.to.join(", ")),
+      h("span", { class: "to" }, portal ? message.name || message.to[0] : message.to.join(", ")),
       time(message.received_at),
       h("span", { class: "subject" }, message.subject || "(no subject)"),
       h("span", { class: "tags" },
         sms && h("span", { class: "badge sms" }, message.parts > 1 ? `SMS · ${message.parts} parts` : "SMS"),
+        portal && h("span", { class: "badge portal" }, "Portal"),
         language(message.language)),
       h("span", { class: "hidden unread" }, "unread")));
 }

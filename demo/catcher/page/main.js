@@ -27,8 +27,10 @@ async function route() {
   await reading.open(id);
 }
 
+const received = () => status.mails + status.texts + status.shown;
+
 function welcome() {
-  if (status && status.mails + status.texts > 0) {
+  if (status && received() > 0) {
     return h("div", { class: "empty" },
       h("h1", {}, "Nothing open"),
       h("p", {}, "Choose a message, or press ", h("kbd", {}, "j"), " for the newest."));
@@ -55,7 +57,10 @@ function showStatus() {
   const { relay, faults } = status;
   $("count-mails").textContent = plural(status.mails, "mail", "mails");
   $("count-texts").textContent = `${status.texts.toLocaleString("en")} SMS`;
-  const total = status.mails + status.texts;
+  $("count-shown").textContent = `${status.shown.toLocaleString("en")} portal`;
+  $("count-shown").hidden = status.shown === 0;
+  $("gallery").hidden = !status.gallery;
+  const total = received();
   document.title = total ? `Catcher (${total.toLocaleString("en")})` : "Catcher";
   $("relay").dataset.state = relay.down_until ? "down" : "up";
   const armed = faults.armed.length;

@@ -1,4 +1,4 @@
-// The reading pane: a mail as its reader sees it, as its machine sees it; an SMS as on a phone.
+// The reading pane: a mail as its reader sees it, as its machine sees it; an SMS as on a phone; the portal's messages.
 
 import { $, getJson, h, language, plural, size, time } from "./dom.js";
 
@@ -7,10 +7,10 @@ const INTERESTING = [
   "subject", "from", "to", "reply-to", "date", "message-id", "content-language", "auto-submitted", "precedence",
   "list-unsubscribe", "list-unsubscribe-post", "dkim-signature", "return-path", "in-reply-to", "references",
 ];
-const TABS = { mail: ["HTML", "Text", "Headers", "Raw"], sms: ["Phone", "Request"] };
+const TABS = { mail: ["HTML", "Text", "Headers", "Raw"], sms: ["Phone", "Request"], portal: ["Portal", "Record"] };
 
 const pane = $("reading");
-const view = { tab: { mail: "HTML", sms: "Phone" }, scheme: preferred(), width: "desktop", message: null };
+const view = { tab: { mail: "HTML", sms: "Phone", portal: "Portal" }, scheme: preferred(), width: "desktop", message: null };
 
 function preferred() {
   return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
@@ -43,7 +43,8 @@ function show(...content) {
 
 function draw() {
   const message = view.message;
-  show(message.kind === "sms" ? smsHead(message) : mailHead(message), bar(message), h("div", {
+  const head = { mail: mailHead, sms: smsHead, portal: portalHead }[message.kind];
+  show(head(message), bar(message), h("div", {
     class: "sheet", role: "tabpanel", id: "sheet", tabindex: "0", "aria-labelledby": `tab-${tab()}`,
   }));
   drawSheet();
@@ -70,6 +71,15 @@ function smsHead(text) {
     h("a", { class: "back", href: "#" }, "‹ Inbox"),
     h("h1", {}, "SMS to ", text.to[0]),
     h("p", { class: "route" }, h("span", { class: "who" }, text.from), time(text.received_at)));
+}
+
+function portalHead(shown) {
+  return h("header", { class: "head" },
+    h("a", { class: "back", href: "#" }, "‹ Inbox"),
+    h("h1", {}, shown.subject, " ", language(shown.language)),
+    h("p", { class: "route" },
+      h("span", { class: "who" }, shown.from), h("span", { class: "to-whom" }, "to ", shown.name || shown.to[0]),
+      time(shown.received_at)));
 }
 
 function header(mail, name) {
@@ -187,10 +197,34 @@ const SHEETS = {
           h("p", { class: "bubble" }, text.text))),
       h("p", { class: "count" }, `${plural([...text.text].length, "character", "characters")} · ${count}`));
   },
+  Portal: portalPage,
+  Record(shown) {
+    const [topic, partition, offset] = shown.record.split("/");
+    return h("div", {},
+      table("Read from Kafka", [["topic", topic], ["partition", partition], ["offset", offset], ["event", shown.event]]),
+      table("Its message", [["member", shown.to[0]], ["notice", shown.notice], ["locale", shown.language],
+        ["title", shown.subject], ["text", shown.text], ["link", shown.link ?? "none"]]));
+  },
   Request(text) {
     return h("div", {}, table("Posted to Messages.json", Object.entries(text.form)), table("Answered", [["sid", text.sid]]));
   },
 };
+
+/** The member's messages as their portal might show them; the words are the message's own. */
+function portalPage(shown) {
+  const initials = [...shown.name.matchAll(/(?<=^|[\s-])\p{L}/gu)].slice(0, 2).join("").toUpperCase();
+  return h("div", { class: "portal-stage" },
+    h("div", { class: "site" },
+      h("div", { class: "site-top" },
+        h("span", { class: "site-name" }, shown.from),
+        h("span", { class: "member" }, h("span", { class: "member-name" }, shown.name),
+          h("span", { class: "avatar", "aria-hidden": "true" }, initials))),
+      h("article", { class: "notice", lang: shown.language },
+        h("h2", {}, h("span", { class: "news", "aria-hidden": "true" }), shown.subject),
+        time(shown.received_at),
+        shown.text.split("\n\n").map((paragraph) => h("p", {}, paragraph)),
+        shown.link && h("a", { class: "primary", href: shown.link, target: "_blank", rel: "noreferrer" }, shown.link))));
+}
 
 function table(title, pairs) {
   return h("table", { class: "pairs" }, h("caption", {}, title),

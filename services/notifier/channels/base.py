@@ -1,6 +1,6 @@
 """What a channel takes, returns and raises."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Literal, Protocol
@@ -30,6 +30,8 @@ class Sent:
     reply_code: str
     reference: str | None = None
     """The provider's own id, where it gives one."""
+    answer: str = field(default="", repr=False, compare=False)
+    """The relay's own words, for a person who tries a relay out: never kept and never logged, they may name anybody."""
 
 
 class Consequence(Enum):

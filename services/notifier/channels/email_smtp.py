@@ -192,7 +192,7 @@ class _Transfer:
             raise _refusal(ready.code, ready.message)
         reply = await self._body(client, message.body)
         if reply.code // 100 == 2:
-            return Sent(reply_code=str(reply.code))
+            return Sent(reply_code=str(reply.code), answer=reply.message)
         if reply.code // 100 in {4, 5}:
             raise _refusal(reply.code, reply.message)
         raise self.broken("smtp:unreadable")
