@@ -1,19 +1,24 @@
-"""One Postfix for all tests of a run, and one CA that the notifier trusts."""
+"""A CA that the notifier trusts, and Postfix: one of its own for each test that asks."""
 
-import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from demo.catcher import Catcher
 from tests.mta.certificates import Authority
-from tests.mta.occasions import DOMAIN, occasions
+from tests.mta.greylist import Greylist, greylisting
+from tests.mta.occasions import DOMAIN
 from tests.mta.postfix import Postfix
+from tests.support import notifier
+from tests.support.house import House
 
-NO_EXTENSION = {"smtpd_discard_ehlo_keywords": "8bitmime, smtputf8, chunking, pipelining, dsn"}
-TEST_MAILBOXES = tuple(f"anna-{number}@{DOMAIN}" for number in range(20))
+MEMBERS = tuple(f"m-{number}" for number in range(60))
+"""Each has a mailbox `<member>@members.example.test`."""
+PUT_OFF_TIMES = 2
 
 
 @dataclass(frozen=True)
@@ -50,26 +55,55 @@ def trust(certificates: Certificates) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def postfix(folder: Path, certificates: Certificates) -> Iterator[Postfix]:
+@contextmanager
+def relay(
+    folder: Path, certificates: Certificates, mailboxes: Collection[str], policy_port: int = 9
+) -> Iterator[Postfix]:
+    """Postfix with a listener for each way in which a relay may be met."""
     must = {"smtpd_tls_security_level": "encrypt", "smtpd_tls_chain_files": str(certificates.ours)}
     may = {"smtpd_tls_security_level": "may"}
     listeners = {
-        "plainest": must | NO_EXTENSION,
+        "plainest": must | {"smtpd_discard_ehlo_keywords": "8bitmime, smtputf8, chunking, pipelining, dsn"},
         "full": must,
         "implicit": must | {"smtpd_tls_wrappermode": "yes"},
         "other-authority": may | {"smtpd_tls_chain_files": str(certificates.other_authority)},
         "other-name": may | {"smtpd_tls_chain_files": str(certificates.other_name)},
         "no-tls": {"smtpd_tls_security_level": "none"},
         "small": must | {"message_size_limit": "20000"},
+        "not-our-sender": must | {"smtpd_sender_restrictions": "check_sender_access static:{REJECT not owned by you}"},
+        "not-our-client": must | {"smtpd_client_restrictions": "reject"},
+        "whole-name": must | {"smtpd_helo_restrictions": "reject_invalid_helo_hostname, reject_non_fqdn_helo_hostname"},
+        "grey": must
+        | {
+            "smtpd_recipient_restrictions": "reject_unauth_destination, "
+            f"check_policy_service inet:127.0.0.1:{policy_port}"
+        },
     }
-    mailboxes = {address for occasion in occasions() for address in occasion.addresses.values()}
-    (folder / "postfix").mkdir(mode=0o755)
-    server = Postfix(folder / "postfix", listeners, [*mailboxes, *TEST_MAILBOXES])
-    server.prepare()
-    server.start()
-    try:
+    with tempfile.TemporaryDirectory(dir=folder, prefix="postfix-") as name:
+        Path(name).chmod(0o755)
+        server = Postfix(Path(name), listeners, mailboxes)
+        server.prepare()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+async def greylist() -> AsyncIterator[Greylist]:
+    async with greylisting(PUT_OFF_TIMES) as running:
+        yield running
+
+
+@pytest.fixture
+def postfix(folder: Path, certificates: Certificates, greylist: Greylist) -> Iterator[Postfix]:
+    with relay(folder, certificates, [f"{member}@{DOMAIN}" for member in MEMBERS], greylist.port) as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder / "postfix")
+
+
+@pytest.fixture
+async def house(kafka: str, database: str) -> AsyncIterator[House]:
+    async with Catcher() as catcher, notifier.upstream(kafka) as upstream:
+        yield House(kafka, database, catcher, upstream, await notifier.fresh_group(kafka))
+        assert catcher.inbox.mail_count == 0

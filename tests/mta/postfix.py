@@ -4,6 +4,7 @@ It delivers to mailboxes below that folder and nowhere else: every domain it tak
 would leave the machine is refused. Needs root, as Postfix itself does.
 """
 
+import os
 import pwd
 import shutil
 import signal
@@ -11,6 +12,7 @@ import socket
 import subprocess
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from demo.embedded.server import Server, free_ports
 
@@ -83,14 +85,11 @@ class Postfix:
     may walk into, which pytest's own are not.
     """
 
-    def __init__(
-        self, folder: Path, listeners: Mapping[str, Mapping[str, str]], mailboxes: Collection[str], **settings: str
-    ) -> None:
+    def __init__(self, folder: Path, listeners: Mapping[str, Mapping[str, str]], mailboxes: Collection[str]) -> None:
         self._folder = folder
         self._conf = folder / "conf"
         self._listeners = listeners
         self._mailboxes = (*mailboxes, BOUNCES)
-        self._settings = settings
         self.ports = dict(zip(listeners, free_ports(len(listeners)), strict=True))
         self.log = folder / "mail.log"
         self._server = Server("Postfix", folder / "master.log", stop_signal=signal.SIGTERM, grace_seconds=STOP_SECONDS)
@@ -114,7 +113,7 @@ class Postfix:
             "virtual_uid_maps": f"static:{nobody.pw_uid}",
             "virtual_gid_maps": f"static:{nobody.pw_gid}",
         }
-        settings = SETTINGS | here | self._settings
+        settings = SETTINGS | here
         self._write("main.cf", [f"{name} = {value}" for name, value in settings.items()])
         self._write("mailboxes", [f"{address} {address}/" for address in self._mailboxes])
         self._write("master.cf", [*self._doors(), SERVICES])
@@ -127,6 +126,7 @@ class Postfix:
             "\n".join(
                 [
                     f"127.0.0.1:{self.ports[name]} inet n - n - - smtpd",
+                    f"  -o syslog_name=postfix/{name}",
                     *(f"  -o {{ {option} = {value} }}" for option, value in options.items()),
                 ]
             )
@@ -145,12 +145,24 @@ class Postfix:
         """An orderly end; returns when all of its processes are gone."""
         self._server.stop()
 
+    def kill(self) -> None:
+        """SIGKILL to all of it, as when the power fails; returns when all of its processes are gone."""
+        master = int((self._folder / "queue" / "pid" / "master.pid").read_text("ascii"))
+        # It leads a group of its own; a part whose client keeps its connection would outlive it by minutes.
+        os.killpg(master, signal.SIGKILL)
+        self._server.kill()
+
     def _greets(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", next(iter(self.ports.values()))), 5) as connection:
                 return connection.recv(4).startswith(b"220")
         except OSError:
             return False
+
+    def sessions(self, listener: str) -> list[str]:
+        """What was said in each session that has ended, as Postfix counts it: `ehlo=1 starttls=1`."""
+        ended = self.lines(f"postfix/{listener}/smtpd")
+        return [line.partition("] ")[2].partition(" commands=")[0] for line in ended if ": disconnect from" in line]
 
     def mail_of(self, address: str) -> list[bytes]:
         """What was delivered to a mailbox, as it lies there; a file in `new` is whole."""
@@ -166,3 +178,14 @@ class Postfix:
     def lines(self, part: str) -> list[str]:
         """Of its log."""
         return [line for line in self.said().splitlines() if part in line]
+
+
+def handing_to(postfix: Postfix, listener: str) -> dict[str, Any]:
+    """Settings of a notifier that hands over to this listener, as it does in production: verified STARTTLS."""
+    return {
+        "smtp_host": "localhost",
+        "smtp_port": postfix.ports[listener],
+        "smtp_tls": "starttls",
+        "smtp_bounce_address": BOUNCES,
+        "loopback_link_origin": None,
+    }

@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
+from collections.abc import AsyncIterator
 from functools import cache
-from typing import Any
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -12,11 +13,13 @@ from demo.catcher import Catcher
 from services.notifier.catalogue import CATALOGUE
 from services.runtime.clock import FixedClock
 from tests.mta.arrived import Arrived
+from tests.mta.conftest import Certificates, relay
 from tests.mta.expectations import Expected, rows
 from tests.mta.occasions import NOW, Occasion, occasions
-from tests.mta.postfix import BOUNCES, Postfix
+from tests.mta.postfix import Postfix, handing_to
 from tests.support import notifier
 from tests.support.database import temporary_database
+from tests.support.house import House
 from tests.support.waiting import wait_for
 
 OCCASIONS = tuple(occasions())
@@ -36,7 +39,9 @@ FILES = {"complaint-acknowledged": 1, "complaint-final-decision": 1, "letter-to-
 
 
 @pytest.fixture(scope="module")
-async def delivered(kafka: str, database_server: str, migrated_template: str, postfix: Postfix) -> Postfix:
+async def delivered(
+    kafka: str, database_server: str, migrated_template: str, folder: Path, certificates: Certificates
+) -> AsyncIterator[Postfix]:
     """All of it happened, and Postfix has delivered what came of it."""
     addresses = [address for occasion in OCCASIONS for address in occasion.addresses.values()]
     async with (
@@ -44,29 +49,23 @@ async def delivered(kafka: str, database_server: str, migrated_template: str, po
         Catcher() as catcher,
         notifier.upstream(kafka) as upstream,
     ):
-        group = await notifier.fresh_group(kafka)
-        relay: dict[str, Any] = {
-            "smtp_host": "localhost",
-            "smtp_port": postfix.ports["plainest"],
-            "smtp_tls": "starttls",
-            "smtp_send_seconds": 20,
-            "smtp_bounce_address": BOUNCES,
-            "loopback_link_origin": None,
-        }
-        values = notifier.settings(kafka, database, catcher, group, **relay)
-        async with notifier.running(values, FixedClock(NOW)):
-            contacts = [each.contact for each in OCCASIONS if each.contact is not None]
-            await upstream.publish(*contacts)
-            # An event that names its own brand does not wait for a contact that is on its way.
-            await wait_for(lambda: _known(database, len(contacts)), "every contact", within_seconds=WITHIN_SECONDS)
-            await upstream.publish(*(occasion.event for occasion in OCCASIONS))
+        with relay(folder, certificates, addresses) as postfix:
+            house = House(kafka, database, catcher, upstream, await notifier.fresh_group(kafka))
+            await _let_it_happen(house, postfix, addresses)
+            assert catcher.inbox.mail_count == 0
+            yield postfix
 
-            def missing() -> list[str]:
-                return [address for address in addresses if not postfix.mail_of(address)]
 
-            await wait_for(lambda: not missing(), "mail in every mailbox", within_seconds=WITHIN_SECONDS)
-    assert catcher.inbox.mail_count == 0
-    return postfix
+async def _let_it_happen(house: House, postfix: Postfix, addresses: list[str]) -> None:
+    async with house.notifier(FixedClock(NOW), **handing_to(postfix, "plainest")):
+        contacts = [each.contact for each in OCCASIONS if each.contact is not None]
+        await house.upstream.publish(*contacts)
+        # An event that names its own brand does not wait for a contact that is on its way.
+        await wait_for(lambda: _known(house.database, len(contacts)), "every contact", within_seconds=WITHIN_SECONDS)
+        await house.upstream.publish(*(occasion.event for occasion in OCCASIONS))
+        await wait_for(
+            lambda: all(map(postfix.mail_of, addresses)), "mail in every mailbox", within_seconds=WITHIN_SECONDS
+        )
 
 
 async def _known(database: str, count: int) -> bool:
