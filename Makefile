@@ -22,7 +22,7 @@ demo: ## A day in the life of a member, on a real Kafka and PostgreSQL. ONCE=1 c
 .PHONY: test
 test: static ## Everything: check, then all tests on a real broker and database. One pytest run.
 	@$(PYTHON) bootstrap.py test
-	@$(PYTEST) --ignore=tests/chaos
+	@$(PYTEST) --ignore=tests/chaos --ignore=tests/mta
 
 .PHONY: check
 check: static ## The fast half of test, without broker and database.
@@ -58,6 +58,11 @@ e2e: ## Only the tests from an event to an inbox.
 test-containers: ## The tests of integration, on Kafka and PostgreSQL in containers (testcontainers).
 	@$(PYTHON) bootstrap.py test
 	@$(BIN)/python -m tests.containers
+
+.PHONY: test-mta
+test-mta: ## Every notice through a real Postfix over verified TLS, read back from its mailboxes. Needs Postfix and root.
+	@$(PYTHON) bootstrap.py test
+	@$(BIN)/python -m tests.mta
 
 .PHONY: image
 image: ## The image of all services, and the catcher's. BUILD_FLAGS goes to docker build.

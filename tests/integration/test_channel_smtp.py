@@ -179,6 +179,13 @@ RETRY, PERMANENT, CONFIGURATION = Consequence.RETRY, Consequence.PERMANENT, Cons
         ("421 4.3.2 Shutting down", RETRY),
         ("530 5.7.0 Authentication required", CONFIGURATION),
         ("535 5.7.8 Bad credentials", CONFIGURATION),
+        ("504 5.5.2 <box>: Helo command rejected: need fully-qualified hostname", CONFIGURATION),
+        ("550 5.1.8 <notices@example.test>: Sender address rejected: Domain not found", CONFIGURATION),
+        ("553 5.7.1 <notices@example.test>: Sender address rejected: not owned by user", CONFIGURATION),
+        ("554 5.7.1 <unknown[127.0.0.1]>: Client host rejected: Access denied", CONFIGURATION),
+        ("554 5.7.1 <zq7.anna@example.test>: Relay access denied", CONFIGURATION),
+        ("550 5.7.1 Unable to relay", CONFIGURATION),
+        ("550 <5.1.8@example.test>: no such user", PERMANENT),
     ],
 )
 async def test_each_reply_has_its_consequence_at_every_step(

@@ -35,7 +35,16 @@ MAX_MESSAGES = 200
 """Relays close connections that live long or carry much; we close first."""
 
 CONSEQUENCES: tuple[tuple[re.Pattern[str], Consequence], ...] = (
-    (re.compile(r"^(530|534|535|538) "), Consequence.CONFIGURATION),
+    (re.compile(r"^(500|502|503|504|530|534|535|538) "), Consequence.CONFIGURATION),
+    # About us, and said of every recipient: Postfix puts what it has against client, HELO and sender off until RCPT.
+    (
+        re.compile(
+            r"^5\d\d (5\.1\.[78] |.*((client host|helo command|sender address) rejected"
+            r"|relay(ing)? (access )?(denied|not permitted)|unable to relay))",
+            re.IGNORECASE | re.DOTALL,
+        ),
+        Consequence.CONFIGURATION,
+    ),
     (re.compile(r"^552 .*5\.2\.2"), Consequence.RETRY),  # mailbox full: later
     (re.compile(r"^4\d\d "), Consequence.RETRY),
     (re.compile(r"^5\d\d "), Consequence.PERMANENT),
@@ -109,7 +118,10 @@ class SmtpChannel:
     async def check(self) -> str | None:
         if self._trouble is None:
             return None
-        return f"the relay refuses us ({self._trouble}); check SMTP_USERNAME, SMTP_PASSWORD, SMTP_TLS"
+        return (
+            f"the relay refuses us ({self._trouble}); check SMTP_USERNAME, SMTP_PASSWORD, SMTP_TLS, "
+            "and whether it lets this machine and this sender in"
+        )
 
     async def close(self) -> None:
         while self._idle:
@@ -246,5 +258,7 @@ def _refusal(code: int, text: str) -> ChannelError:
 
 
 def _helo_name() -> str:
+    """A name with a domain, else an address literal (RFC 5321, 4.1.3): a container's bare name is refused by relays
+    that ask for a whole one."""
     name = socket.gethostname()
-    return name if re.fullmatch(r"[A-Za-z0-9.-]+", name) else "localhost"
+    return name if re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", name) else "[127.0.0.1]"
