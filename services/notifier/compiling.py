@@ -14,7 +14,7 @@ from services.notifier.folding import LOCALISED, SPOKEN, Folding, constant_lines
 from services.notifier.layout import framed
 from services.notifier.markup import TEXT_RULE, Tags, render
 from services.notifier.mime import encoded_lines
-from services.notifier.sms_text import not_gsm7
+from services.notifier.sms_text import without_equivalent
 from services.notifier.sources import ProcedureSource, Source
 
 
@@ -90,7 +90,7 @@ class Compiler:
         lines = {line for part in ("html", "text") for line in constant_lines(trees[part])}
         if source.sms is not None:
             trees["sms"] = self._tree(source.sms, "mail.sms")
-            if foreign := not_gsm7(_literal(trees["sms"])):
+            if foreign := without_equivalent(_literal(trees["sms"])):
                 self._problems.append(f"section sms: not in GSM-7: {' '.join(foreign)}")
         if source.in_app is not None:
             trees["in_app"] = self._tree(source.in_app, "mail.in_app")

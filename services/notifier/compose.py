@@ -22,6 +22,7 @@ from services.notifier.facts import CONTACT_FACTS, fact_names
 from services.notifier.letters import NOTICE_OF_LETTER, TO_POST, letter_fact_names
 from services.notifier.markup import MarkupError
 from services.notifier.mime import Attachment, Email
+from services.notifier.sms_text import as_sent
 from services.notifier.sources import TEMPLATES, SourceError, read_procedure, read_source
 
 Key: TypeAlias = tuple[str, str, str]
@@ -123,13 +124,16 @@ class Composer:
             yield self._enclosures.procedure((brand, locale), facts)
 
     def sms(self, notice: str, brand: str, locale: str, facts: Mapping[str, object]) -> str:
-        """Raises `ComposeError` as `email` does, and where the notice has no SMS."""
+        """In GSM-7 where that is faithful (`sms_text.as_sent`).
+
+        Raises `ComposeError` as `email` does, and where the notice has no SMS.
+        """
         key = (notice, brand, locale)
         template = self._of(key).sms
         if template is None:
             raise ComposeError(key, "the notice has no section sms")
         try:
-            return template.render(facts)
+            return as_sent(template.render(facts))
         except (TemplateError, TypeError, ValueError, KeyError) as error:
             raise ComposeError(key, _reason(error)) from None
 
@@ -157,7 +161,7 @@ def _joined_lines(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
 
 
-def load_catalogue(brands: Mapping[str, Brand], only: Collection[str] = ()) -> Composer:
+def load_catalogue(brands: Mapping[str, Brand], only: Collection[str] = (), *, templates: Path = TEMPLATES) -> Composer:
     """Every notice of the catalogue, or `only` these, in every language of its brands.
 
     Raises `TemplatesError` with all that is wrong.
@@ -172,6 +176,7 @@ def load_catalogue(brands: Mapping[str, Brand], only: Collection[str] = ()) -> C
         ),
         known=known_facts(),
         in_app={notice.name for notice in CATALOGUE if notice.in_app},
+        templates=templates,
         brands=brands,
     )
 

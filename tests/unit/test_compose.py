@@ -367,7 +367,7 @@ def problems_of(folder: Path, text: str, locale: str = "en") -> tuple[str, ...]:
         ("=== preheader ===\nTest\n", "", "section preheader is missing"),
         ("=== preheader ===", "=== preview ===", "section preheader is missing"),
         ("=== mail ===", "=== extra ===\nx\n\n=== mail ===", "section extra is unknown"),
-        ("=== mail ===", "=== sms ===\nl\u2019été\n\n=== mail ===", "not in GSM-7: \u2019"),
+        ("=== mail ===", "=== sms ===\nl\u2019été λ\n\n=== mail ===", "not in GSM-7: λ"),
         ("{{ brand.name }} | Test", "{{ brand.name }}\nTest", "subject and preheader are one line each"),
         ("# Test", "# jinja0tag", "a word of our own"),
     ],
