@@ -4,6 +4,7 @@ Everything that does not depend on the member happens once, in `Composer.load`: 
 brand's facts (folded into the template as constants) and the compilation. A mail is then three string joins.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,11 +26,14 @@ from services.notifier.mime import Attachment, Email
 from services.notifier.sms_text import as_sent
 from services.notifier.sources import TEMPLATES, SourceError, read_procedure, read_source
 
+_SPACE = re.compile(r"[ \t\r\n]+")
 Key: TypeAlias = tuple[str, str, str]
 """Notice, brand, locale."""
 
 ROLE = "role"
 """Whose copy it is (`old`, `new` …): the one fact that the plan adds to those of the event."""
+SUBJECT_LIMIT = 78
+"""Characters of a subject: RFC 5322's line. A reference may be longer than what is left; the mail says it in full."""
 ENCLOSES = "encloses_procedure"
 """The fact by which a mail takes the complaints procedure along."""
 
@@ -103,7 +107,7 @@ class Composer:
         template = self._of(key)
         try:
             return Email(
-                subject=" ".join(template.subject.render(facts).split()),
+                subject=_short(_one_line(template.subject.render(facts))),
                 html=template.html.render(facts),
                 text=template.text.render(facts).strip("\n") + "\n",
                 constant=template.constant,
@@ -118,7 +122,7 @@ class Composer:
         if notice == TO_POST:
             locale = str(facts["letter_locale"])
             letter = self._of((NOTICE_OF_LETTER[cast("Letter", facts["letter"])], brand, locale))
-            title = " ".join(letter.subject.render(facts).split())
+            title = _one_line(letter.subject.render(facts))
             yield self._enclosures.letter((brand, locale), facts, title, letter.body.render(facts))
         if facts.get(ENCLOSES):
             yield self._enclosures.procedure((brand, locale), facts)
@@ -156,9 +160,18 @@ class Composer:
         return compiled
 
 
+def _one_line(text: str) -> str:
+    """Single spaces; one that must not break stays."""
+    return _SPACE.sub(" ", text).strip()
+
+
+def _short(subject: str) -> str:
+    return subject if len(subject) <= SUBJECT_LIMIT else f"{subject[: SUBJECT_LIMIT - 1].rstrip()}…"
+
+
 def _joined_lines(text: str) -> str:
     """What was left out leaves no gap: one blank line between paragraphs."""
-    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
+    return "\n\n".join(_one_line(part) for part in text.split("\n\n") if part.strip())
 
 
 def load_catalogue(brands: Mapping[str, Brand], only: Collection[str] = (), *, templates: Path = TEMPLATES) -> Composer:
