@@ -66,6 +66,13 @@ class Filled:
         return ", ".join(filter(None, (self.example, self.how)))
 
 
+def committed(notice: Notice) -> Iterator[Filled]:
+    """Every example of the notice's event as it is."""
+    for example, document in documents_of(notice).items():
+        contact = sample_contact(minimal=MINIMAL in example)
+        yield Filled(example=example, how="", event=read_event(document), contact=contact)
+
+
 def fillings(notice: Notice) -> Iterator[Filled]:
     """Every example of the notice's event in every way, as it is committed first."""
     for example, document in documents_of(notice).items():
@@ -82,9 +89,21 @@ def fillings(notice: Notice) -> Iterator[Filled]:
 def written(notice: Notice, example: str, how: str) -> Filled:
     """With this text wherever the contract lets somebody write what they like."""
     text = STRANGE.get(how, MARKER)
+    document = _copy(documents_of(notice)[example])
+    for place, limit in _free_texts(notice, example):
+        _at(document, place[:-1])[place[-1]] = text[:limit].strip()
+    return Filled(example=example, how=how, event=read_event(document), contact=_named(text), strange=True)
+
+
+@cache
+def _free_texts(notice: Notice, example: str) -> tuple[tuple[Place, int], ...]:
+    """Where somebody may write what they like, and how much of it."""
     document = documents_of(notice)[example]
-    event = read_event(_with_texts(document, text))
-    return Filled(example=example, how=how, event=event, contact=_named(text), strange=True)
+    return tuple(
+        (place, next(limit for limit in LIMITS if _takes(document, place, "=" * limit)))
+        for place in _places(document["data"])
+        if isinstance(_at(document, place), str) and not NOT_A_STRANGERS & set(place) and _takes(document, place, "=")
+    )
 
 
 def _ways(document: Document, notice: Notice) -> Iterator[tuple[str, Document]]:
@@ -146,14 +165,6 @@ def _named_values(type_: str) -> tuple[str, ...]:
 
     look(DATA_OF_TYPE[type_].model_json_schema())
     return tuple(found)
-
-
-def _with_texts(document: Document, text: str) -> Document:
-    for place in _places(document["data"]):
-        if isinstance(_at(document, place), str) and not NOT_A_STRANGERS & set(place) and _takes(document, place, "="):
-            fits = (text[:limit].strip() for limit in LIMITS if _takes(document, place, text[:limit].strip()))
-            document = _with(document, place, next(fits))
-    return document
 
 
 def _takes(document: Document, place: Place, value: object) -> bool:

@@ -19,8 +19,9 @@ def violations(notice: str) -> dict[str, list[str]]:
     """Rule → what is against it. Each message is rendered once for all rules, and not kept."""
     found: dict[str, list[str]] = defaultdict(list)
     marked: dict[str, Message] = {}
+    brands = load_brands()
     for filled in fillings(NOTICES[notice]):
-        for message in messages(ours(), load_brands(), NOTICES[notice], filled):
+        for message in messages(ours(), brands, NOTICES[notice], filled):
             for name, rule in RULES.items():
                 found[name] += [f"{message.name}: {wrong}" for wrong in rule(message)]
             if filled.how == "marker":
