@@ -23,7 +23,7 @@ HTML_LIMIT = 102 * 1024
 MOST_PER_BYTE = 3.1
 """Quoted-printable writes one byte as three characters at most, and breaks lines."""
 PARTS = {"one-time-verification-code": 1}
-"""SMS parts that a notice may cost."""
+"""SMS parts that a notice may cost; one that is not here sends none."""
 
 _FETCHING = re.compile(
     r"(?i)<(?:img|svg|picture|video|audio|iframe|frame|object|embed|script|link|form|input|base|bgsound|canvas)\b"
@@ -76,38 +76,38 @@ def _fetching(bones: str) -> tuple[str, ...]:
 
 
 def links_lead_to_the_brand(message: Message) -> Iterator[str]:
-    """In letters to the ombudsman or the firm they name, too. What a mail client would make a link of is one."""
-    hosts = _allowed_hosts(message)
+    """By https; in letters to the ombudsman or the firm they name, too. There is no `mailto:` and no `tel:`.
+
+    What a mail client would make a link of is one.
+    """
+    linked = _hosts(message)
     for link in _HREF.findall(message.email.html if message.email else ""):
-        if not (link.startswith("https://") and link.split("/")[2] in hosts):
+        if not (link.startswith("https://") and link.split("/")[2] in linked):
             yield f"the HTML links {link}"
+    trusted = message.brand.help.safe_senders
+    named = linked | {trusted.domain} if trusted else linked
     words = {word for text in (*message.texts.values(), message.in_html) for word in text.split()}
     for word in words:
         if "." in word or ":" in word:
-            yield from (f"a mail client links {found}" for found in _linked(word, hosts))
+            yield from (f"a mail client links {found}" for found in _linked(word, linked, named))
 
 
-def _linked(word: str, hosts: frozenset[str]) -> Iterator[str]:
+@cache
+def _linked(word: str, linked: frozenset[str], named: frozenset[str]) -> tuple[str, ...]:
     """What a mail client makes a link of, and may not."""
-    for found in _SCHEME.findall(word):
-        if not found.startswith("https://") or found.split("/")[2].rstrip(").") not in hosts:
-            yield found
-    yield from (host for host in _HOST.findall(word) if host.lower() not in hosts)
-    yield from _NUMBERS.findall(word)
+    links = [
+        found
+        for found in _SCHEME.findall(word)
+        if not found.startswith("https://") or found.split("/")[2].rstrip(").") not in linked
+    ]
+    return (*links, *(host for host in _HOST.findall(word) if host.lower() not in named), *_NUMBERS.findall(word))
 
 
-def _allowed_hosts(message: Message) -> frozenset[str]:
-    brand, facts = message.brand, message.sample.facts
-    allowed = {*brand.links.domains}
-    if brand.help.safe_senders is not None:
-        allowed.add(brand.help.safe_senders.domain)
-    if message.is_letter:
-        named = [
-            facts.get(name) or "" for name in ("ombudsman_website", "ombudsman_email", "firm_website", "firm_email")
-        ]
-        said = " ".join([*named, *(facts.get("prescribed") or [])])
-        allowed |= {host.lower() for host in _HOST.findall(said)}
-    return frozenset(allowed)
+def _hosts(message: Message) -> frozenset[str]:
+    """Those that it may link."""
+    facts, named = message.sample.facts, ("ombudsman_website", "ombudsman_email", "firm_website", "firm_email")
+    said = [*(facts.get(name) or "" for name in named), *(facts.get("prescribed") or [])] if message.is_letter else []
+    return frozenset(message.brand.links.domains) | {host.lower() for host in _HOST.findall(" ".join(said))}
 
 
 def text_and_html_say_the_same(message: Message) -> Iterator[str]:
@@ -153,7 +153,7 @@ def sms_is_cheap_and_fills_in_the_code(message: Message) -> Iterator[str]:
     if not message.sms:
         return
     cost, code = sms_parts(message.sms), message.sample.facts["code"]
-    if cost.encoding != "GSM-7" or cost.parts > PARTS[message.sample.notice]:
+    if cost.encoding != "GSM-7" or cost.parts > PARTS.get(message.sample.notice, 0):
         yield f"{cost.parts} parts in {cost.encoding}"
     if message.sms.split("\n")[-1] != f"@{message.brand.links.portal_host} #{code}":
         yield f"its last line does not fill in the code: {message.sms[-60:]!r}"

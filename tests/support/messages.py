@@ -21,14 +21,12 @@ from tests.support.strange_data import Filled
 
 NOTICES = {notice.name: notice for notice in CATALOGUE}
 
-_NOT_READ = re.compile(
-    r'<head>.*?</head>|<!--.*?-->|<div class="preheader".*?</div>|<td class="wordmark".*?</td>', re.DOTALL
-)
+_NOT_READ = re.compile(r'<!--.*?-->|<div class="preheader".*?</div>|<td class="wordmark".*?</td>', re.DOTALL)
 _PREHEADER = re.compile(r'<div class="preheader"[^>]*>([^<\u034f]*)')
 _LINK = re.compile(r'<a href="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
 _NUMBERED = re.compile(r"<ol[^>]*>.*?</ol>", re.DOTALL)
 _ITEM = re.compile(r"<li[^>]*>")
-_STYLES = re.compile(r"<style>.*?</style>", re.DOTALL)
+_TITLE = re.compile(r"<title>[^<]*")
 _VALUE = re.compile(r'(href|aria-label)="[^"]*"')
 _TEXT = re.compile(r">(?!&nbsp;<)[^<>]*[^<>\s][^<>]*<")
 _TAG = re.compile(r"<[^>]*>")
@@ -95,16 +93,14 @@ class Message:
 
 
 def _bones(html: str, locale: str) -> str:
-    styles = _STYLES.findall(html)
-    bare = _VALUE.sub(r'\1="x"', _TEXT.sub(">x<", _STYLES.sub("<style></style>", html)))
-    for style in styles:
-        bare = bare.replace("<style></style>", style, 1)
+    head, end, body = html.partition("</head>")
+    bare = _TITLE.sub("<title>x", head) + end + _VALUE.sub(r'\1="x"', _TEXT.sub(">x<", body))
     return bare.replace(f'lang="{locale}"', 'lang="en"')
 
 
 def _shown(html: str) -> str:
-    read = _NUMBERED.sub(lambda found: _numbered(found.group()), _NOT_READ.sub("", html))
-    read = _LINK.sub(r"\2 \1 ", read)
+    read = _NOT_READ.sub("", html.partition("</head>")[2])
+    read = _LINK.sub(r"\2 \1 ", _NUMBERED.sub(lambda found: _numbered(found.group()), read))
     return " ".join(unescape(_TAG.sub("", _ENDS_A_LINE.sub(r" \g<0>", read))).split())
 
 

@@ -31,19 +31,13 @@ STRANGE = {
     "Hebrew": "אברהם בן־דוד",
     "Arabic": "محمد عبد الله الأحمد",
     "Chinese": "王小明",
-    "Greek": "Ωραία Παπαδοπούλου",
-    "Cyrillic": "Алёна Щукина",
+    "Greek and Cyrillic": "Ωραία Παπαδοπούλου-Щукина",
     "Thai": "สมชาย ใจดี",
     "emoji": "👩‍👩‍👧‍👦 🎂 🇧🇪",
     "right to left override": "Jane\u202e\u2067 eoD\u2069",
     "hostile": HOSTILE,
-    "Jinja": "{% if x %}{# y #}{% endif %} ${z} %(n)s jinja0tag",
-    "HTML": "</td></table><img src=x onerror=alert(1)> & &amp; \"'><!-- <a href='https://evil.example'>x</a>",
-    "Markdown": "[x](https://evil.example) **b** `c` # d",
-    "URL": "https://evil.example",
-    "path": "evil.example/login",
-    "host": "www.evil.example",
-    "wide dot": "evil\u3002example me\uff20evil\uff0eexample",
+    "markup": "</td></table><img src=x> & &amp; \"' {% if x %}{# y #} ${z} %(n)s jinja0tag [x](y) **b** `c` <!-- -->",
+    "links": "https://evil.example evil.example/login www.evil.example evil\u3002example me\uff20evil\uff0eexample",
 }
 LIMITS = (500, 200, 100, 64)
 """What the contract lets a text be long: the first that it takes."""

@@ -199,3 +199,24 @@ def test_the_other_rules_object_too(copy: Path, rule: str, old: str, new: str) -
         assert all(list(RULES[rule](message)) for message in rendered(copy, "account-locked", "en"))
     finally:
         file.write_text(whole, "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("colour", "pale", "schemes"),
+    [
+        ('muted = "#625a6c"', 'muted = "#a9a2b1"', {"light", "on a phone"}),
+        ('on_accent = "#26143a"', 'on_accent = "#8f6fb0"', {"dark", "dark in Outlook"}),
+    ],
+)
+def test_a_colour_that_cannot_be_read_is_told_in_each_scheme(
+    copy: Path, colour: str, pale: str, schemes: set[str]
+) -> None:
+    file = copy / BRAND_FILE
+    whole = file.read_text("utf-8")
+    try:
+        file.write_text(whole.replace(colour, pale), "utf-8")
+        (mail,) = rendered(copy, "unlock-account", "en")
+        found = {wrong.partition(":")[0] for wrong in RULES["html_is_valid_and_can_be_read"](mail)}
+        assert found == schemes
+    finally:
+        file.write_text(whole, "utf-8")

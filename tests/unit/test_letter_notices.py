@@ -1,8 +1,6 @@
 """What each letter owes its reader, in every language, and each mail to a handler its handler."""
 
 import re
-from email import message_from_bytes
-from email.policy import default
 from typing import Any
 
 import pytest
@@ -67,15 +65,6 @@ def test_nothing_is_fetched_and_nothing_is_linked(case: Case) -> None:
 
 
 @each_mail
-def test_text_and_html_say_the_same(case: Case) -> None:
-    email = rendered(case)
-    body = Page(email.html[email.html.index('<div role="article"') :])
-    in_html = set(re.findall(r"\w+", body.text))
-    assert len(in_html) > 50
-    assert in_html <= set(re.findall(r"\w+", email.text))
-
-
-@each_mail
 def test_it_shows_how_to_check_it_who_sent_it_and_where_help_is(case: Case) -> None:
     never = {
         "en": "We never ask you by e-mail to send us personal details",
@@ -86,21 +75,6 @@ def test_it_shows_how_to_check_it_who_sent_it_and_where_help_is(case: Case) -> N
     for text in as_read(case):
         for fact in (never[case.locale], "+32 3 217 68 68", "number 00199739"):
             assert fact in text
-
-
-@each_mail
-def test_a_hostile_name_is_harmless(case: Case) -> None:
-    email = rendered(case, name=HOSTILE)
-    assert "<script" not in email.html
-    assert "\n" not in email.subject
-    assert "49" not in email.subject
-    if case.facts["name"] is not None:
-        assert "{{ 7*7 }}&lt;script&gt;" in email.html
-        assert "{{ 7*7 }}<script>" in email.text
-    message = assembled(email)
-    parsed = message_from_bytes(message, policy=default)
-    assert parsed["Bcc"] is None
-    assert parsed["Subject"] == email.subject
 
 
 @each_mail

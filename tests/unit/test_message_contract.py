@@ -6,11 +6,14 @@ from functools import cache
 
 import pytest
 
+from schemas.envelope import read_event
 from services.notifier.brands import Help, SignOn, load_brands
+from services.notifier.samples import documents_of, sample_contact
 from tests.support.message_rules import RULES, changes_more_than_itself
 from tests.support.messages import NOTICES, Message, loaded_from, messages, ours
-from tests.support.strange_data import fillings
+from tests.support.strange_data import Filled, committed, fillings
 
+CODE, FINAL = NOTICES["one-time-verification-code"], NOTICES["complaint-final-decision"]
 FROM_OUTSIDE = "a_text_from_outside_changes_nothing_but_itself"
 
 
@@ -58,3 +61,27 @@ def test_a_brand_that_gave_nothing_optional_leaves_no_gap() -> None:
         for wrong in rule(message)
     ]
     assert found == []
+
+
+def test_the_longest_letter_is_not_cut_off() -> None:
+    """20 000 characters of decision and as many of prescribed wording are what the contract of events allows."""
+    (document,) = (each for name, each in documents_of(FINAL).items() if name == "final-with-prescribed-wording")
+    words = "Nous avons examiné votre plainte et l\u2019évaluation du médecin, à la lumière du contrat. "
+    texts = {"fr": (words * 300)[:20_000].strip()}
+    event = read_event({**document, "data": {**document["data"], "text": texts, "prescribed": texts}})
+    filled = Filled(example="final-with-prescribed-wording", how="longest", event=event, contact=sample_contact())
+    for message in messages(ours(), load_brands(), FINAL, filled):
+        assert message.email is not None
+        assert len(message.email.html) > 40_000
+        assert list(RULES["html_is_small"](message)) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["Zorg\u2019n \u201eZeker\u201c \u2013 NV", "Santé\u00a0Prévoyance Forêt", "Œuvre Noël"]
+)
+def test_the_typography_of_a_brand_costs_no_second_sms(name: str) -> None:
+    brands = {id_: brand.model_copy(update={"name": name}) for id_, brand in load_brands().items()}
+    loaded = loaded_from([CODE.name], brands=brands)
+    texts = [each for filled in committed(CODE) for each in messages(loaded, brands, CODE, filled) if each.sms]
+    assert {each.sample.locale for each in texts} == {"en", "fr", "nl", "de"}
+    assert [wrong for each in texts for wrong in RULES["sms_is_cheap_and_fills_in_the_code"](each)] == []
