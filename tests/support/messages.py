@@ -21,6 +21,7 @@ from tests.support.strange_data import Filled
 
 NOTICES = {notice.name: notice for notice in CATALOGUE}
 
+PAPER = "letter.txt"
 _NOT_READ = re.compile(r'<!--.*?-->|<div class="preheader".*?</div>|<td class="wordmark".*?</td>', re.DOTALL)
 _PREHEADER = re.compile(r'<div class="preheader"[^>]*>([^<\u034f]*)')
 _LINK = re.compile(r'<a href="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
@@ -37,14 +38,8 @@ class Unprinted(Enclosures):
     """Files without their typesetting, which is tested elsewhere and takes a tenth of a second each."""
 
     def letter(self, place: Place, facts: Mapping[str, object], title: str, html: str) -> Attachment:
-        lines = (
-            place[1],
-            str(facts["name"]),
-            str(facts["postal_address"]),
-            title,
-            *(each.text for each in blocks(html)),
-        )
-        return Attachment("letter.txt", "\n".join(lines).encode(), "text/plain")
+        lines = (f"In {place[1]}", title, str(facts["name"]), *(block.text for block in blocks(html)))
+        return Attachment(PAPER, "\n".join(lines).encode(), "text/plain")
 
     def procedure(self, place: Place, facts: Mapping[str, object]) -> Attachment:
         return Attachment("procedure.txt", f"{place} {facts['licence']}".encode(), "text/plain")
@@ -86,6 +81,7 @@ class Message:
         found = {"sms": self.sms}
         if self.email is not None:
             found |= {"subject": self.email.subject, "text": self.email.text}
+            found["paper"] = "".join(file.content.decode() for file in self.email.attachments if file.filename == PAPER)
             found["preheader"] = unescape(_PREHEADER.findall(self.email.html)[0])
         if self.portal is not None:
             found |= {"portal": f"{self.portal.title}\n\n{self.portal.text}"}

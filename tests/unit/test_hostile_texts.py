@@ -1,6 +1,7 @@
 """A hostile text is text wherever a composed message goes: headers, the portal's JSON, the gallery, paper."""
 
 import json
+from dataclasses import fields
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -14,7 +15,8 @@ from services.notifier import gallery
 from services.notifier.brands import load_brands
 from services.notifier.letters import TO_POST
 from services.notifier.mime import HeaderError, assemble, mailbox
-from services.notifier.samples import documents_of, samples_from
+from services.notifier.samples import documents_of, facts_in, samples_from
+from services.notifier.story import AttemptRow, ContactRow, EventRow, InterventionRow, NotificationRow
 from tests.support.html_rules import mistakes
 from tests.support.messages import NOTICES, messages, ours
 from tests.support.notices import composer
@@ -104,6 +106,21 @@ def test_a_letter_on_paper_says_it_as_text() -> None:
     assert printed.count("{{ 7*7 }}<script>alert(1)</script>") > 1
     assert "/JavaScript" not in letter.content.decode("latin-1")
     assert "evil" not in printed
+
+
+def test_a_story_has_no_field_for_what_a_stranger_wrote() -> None:
+    rows = (EventRow, NotificationRow, AttemptRow, InterventionRow, ContactRow)
+    told = {field.name for row in rows for field in fields(row)}
+    written_by_strangers = {
+        name
+        for notice in NOTICES
+        for filled in hostile(notice)
+        for name, fact in facts_in(filled.event, "en", filled.contact).public.items()
+        if SHOWN[:40] in str(fact)
+    }
+    assert {"name", "browser", "for_whom", "text", "firm_name"} <= written_by_strangers
+    # A complaint's reference is a fact; that of a row is the provider's, for a message.
+    assert told & written_by_strangers == {"reference"}
 
 
 def test_the_checker_of_html_knows_a_hostile_document_from_a_sound_one() -> None:

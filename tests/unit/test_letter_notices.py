@@ -8,7 +8,7 @@ import pytest
 from schemas.deadlines import Ombudsman
 from services.notifier.compose import ComposeError
 from services.notifier.letters import NOTICE_OF_LETTER
-from services.notifier.mime import Email, assemble, mailbox
+from services.notifier.mime import Email
 from tests.support.contract import EXAMPLES
 from tests.support.letter_needles import PRINTED, ROWS, SAID
 from tests.support.letter_notices import ALERTS, BRAND, fullest, letter_case, letter_cases
@@ -18,7 +18,6 @@ from tests.support.pages import Page
 CASES = letter_cases()
 LETTERS = [case for case in CASES if case.notice in NOTICE_OF_LETTER.values()]
 LANGUAGES = ("en", "fr", "nl", "de")
-HOSTILE = "{{ 7*7 }}<script>alert(1)</script>\r\nBcc: x@y.example"
 
 each_mail = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 each_letter = pytest.mark.parametrize("case", LETTERS, ids=lambda case: case.id)
@@ -89,16 +88,6 @@ def test_no_complainants_address_is_in_it(case: Case) -> None:
 @each_mail
 def test_an_event_cannot_choose_brand_or_language(case: Case) -> None:
     assert rendered(case, brand="evil", locale="it") == rendered(case)
-
-
-def assembled(email: Email) -> bytes:
-    return assemble(
-        email,
-        sender=mailbox("Cigna Healthcare", "no-reply@example.com"),
-        recipient="jane@example.com",
-        message_id="<1@example.com>",
-        date="Sun, 22 Nov 2026 12:46:00 +0000",
-    )
 
 
 # --- facts of every letter --------------------------------------------------------------------------------------------
