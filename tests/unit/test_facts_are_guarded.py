@@ -14,13 +14,13 @@ import pytest
 
 from services.notifier.brands import BRANDS, Brand, BrandError, load_brands
 from services.notifier.compiling import TemplatesError
-from services.notifier.letters import TO_POST
+from services.notifier.letters import NOTICE_OF_LETTER, TO_POST
+from services.notifier.samples import documents_of
 from services.notifier.sources import TEMPLATES
 from tests.support.message_rules import RULES, every_fact_is_said
 from tests.support.messages import NOTICES, Message, loaded_from, messages
 from tests.support.owed_facts import (
     CIGNA,
-    LETTERS,
     MAY_NOT_ARRIVE,
     NAME_THE_OMBUDSMAN,
     NEVER_ASKED,
@@ -115,7 +115,8 @@ def rendered(copy: Path, notice: str, locale: str) -> list[Message]:
     """From every committed example."""
     brands = spoken(copy, notice, locale)
     one = replace(NOTICES[notice], brands=frozenset(brands))
-    loaded = loaded_from([notice, *(LETTERS if notice == TO_POST else ())], copy / "templates", brands)
+    posted = {each["data"]["letter"] for each in documents_of(one).values()} if notice == TO_POST else ()
+    loaded = loaded_from([notice, *(NOTICE_OF_LETTER[letter] for letter in posted)], copy / "templates", brands)
     return [message for filled in committed(one) for message in messages(loaded, brands, one, filled)]
 
 
