@@ -1,7 +1,8 @@
 """PURE: deadlines as an iCalendar file (RFC 5545), for the calendar of whoever answers the complaint.
 
 A limit at the end of a day is an all-day event on the last day on which somebody works before it: an event at the
-exclusive instant would show on the day after, when it is too late, and nobody looks at a calendar on a holiday. Alerts ring at their instants.
+exclusive instant would show on the day after, when it is too late, and nobody looks at a calendar on a holiday.
+Alerts ring at their instants.
 """
 
 from collections.abc import Iterable, Iterator

@@ -88,7 +88,7 @@ class SignOn(_Part):
 
 
 class Palette(_Part):
-    """Our own colours: text is at least 4.5:1 on everything it stands on (tests/unit/test_brands.py)."""
+    """Our own colours: text is at least 4.5:1 on everything it stands on (tests/support/html_rules.py)."""
 
     page: Colour
     card: Colour

@@ -13,9 +13,9 @@ from services.notifier.enclosures import Procedure
 from services.notifier.facts import ACTIONS
 from services.notifier.folding import LOCALISED, SPOKEN, Folding, constant_lines
 from services.notifier.layout import framed
-from services.notifier.markup import TEXT_RULE, Tags, render
+from services.notifier.markup import TEXT_RULE, Tags, render, spaced
 from services.notifier.mime import encoded_lines
-from services.notifier.sms_text import not_gsm7
+from services.notifier.sms_text import without_equivalent
 from services.notifier.sources import ProcedureSource, Source
 
 
@@ -84,13 +84,13 @@ class Compiler:
         document = framed(
             self._brand,
             self._locale,
-            subject=tags.hide(source.subject),
-            preheader=tags.hide(source.preheader),
+            subject=self._line(source.subject, tags),
+            preheader=self._line(source.preheader, tags),
             body=mail.html,
             footer=footer.html,
         )
         trees = {
-            "subject": self._tree(source.subject, "mail.subject"),
+            "subject": self._tree(tags.show(self._line(source.subject, tags)), "mail.subject"),
             "html": self._tree(tags.show_html(document), "mail.html"),
             "text": self._tree(f"{mail.text}{TEXT_RULE}{footer.text}", "mail.text"),
             "body": self._tree(tags.show_html(mail.html), "body.html"),
@@ -98,10 +98,10 @@ class Compiler:
         lines = {line for part in ("html", "text") for line in constant_lines(trees[part])}
         if source.sms is not None:
             trees["sms"] = self._tree(source.sms, "mail.sms")
-            if foreign := not_gsm7(_literal(trees["sms"])):
+            if foreign := without_equivalent(_literal(trees["sms"])):
                 self._problems.append(f"section sms: not in GSM-7: {' '.join(foreign)}")
         if source.in_app is not None:
-            trees["in_app"] = self._tree(source.in_app, "mail.in_app")
+            trees["in_app"] = self._tree(tags.show(self._line(source.in_app, tags)), "mail.in_app")
         if self._problems:
             raise TemplatesError(dict.fromkeys(self._problems))
         parts = {
@@ -132,6 +132,10 @@ class Compiler:
             raise TemplatesError(dict.fromkeys(self._problems))
         title, html = (_template(tree, name) for tree, name in zip(trees, ("title", "body.html"), strict=True))
         return Procedure(title, html, source.file, source.version)
+
+    def _line(self, text: str, tags: Tags) -> str:
+        """Text that is no Markdown, its tags hidden."""
+        return spaced(tags.hide(text), self._locale)
 
     def _check_links(self, links: Iterable[str]) -> None:
         for link in links:

@@ -4,6 +4,7 @@ Everything that does not depend on the member happens once, in `Composer.load`: 
 brand's facts (folded into the template as constants) and the compilation. A mail is then three string joins.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,11 +23,15 @@ from services.notifier.facts import CONTACT_FACTS, ROLE, fact_names
 from services.notifier.letters import NOTICE_OF_LETTER, TO_POST, letter_fact_names
 from services.notifier.markup import MarkupError
 from services.notifier.mime import Attachment, Email
+from services.notifier.sms_text import as_sent
 from services.notifier.sources import TEMPLATES, SourceError, read_procedure, read_source
 
+_SPACE = re.compile(r"[ \t\r\n]+")
 Key: TypeAlias = tuple[str, str, str]
 """Notice, brand, locale."""
 
+SUBJECT_LIMIT = 78
+"""Characters of a subject: RFC 5322's line. A reference may be longer than what is left; the mail says it in full."""
 ENCLOSES = "encloses_procedure"
 """The fact by which a mail takes the complaints procedure along."""
 
@@ -104,7 +109,7 @@ class Composer:
         template = self._of(key)
         try:
             return Email(
-                subject=" ".join(template.subject.render(facts).split()),
+                subject=_short(_one_line(template.subject.render(facts))),
                 html=template.html.render(facts),
                 text=template.text.render(facts).strip("\n") + "\n",
                 constant=template.constant,
@@ -119,19 +124,22 @@ class Composer:
         if notice == TO_POST:
             locale = str(facts["letter_locale"])
             letter = self._of((NOTICE_OF_LETTER[cast("Letter", facts["letter"])], brand, locale))
-            title = " ".join(letter.subject.render(facts).split())
+            title = _one_line(letter.subject.render(facts))
             yield self._enclosures.letter((brand, locale), facts, title, letter.body.render(facts))
         if facts.get(ENCLOSES):
             yield self._enclosures.procedure((brand, locale), facts)
 
     def sms(self, notice: str, brand: str, locale: str, facts: Mapping[str, object]) -> str:
-        """Raises `ComposeError` as `email` does, and where the notice has no SMS."""
+        """In GSM-7 where that is faithful (`sms_text.as_sent`).
+
+        Raises `ComposeError` as `email` does, and where the notice has no SMS.
+        """
         key = (notice, brand, locale)
         template = self._of(key).sms
         if template is None:
             raise ComposeError(key, "the notice has no section sms")
         try:
-            return template.render(facts)
+            return as_sent(template.render(facts))
         except (TemplateError, TypeError, ValueError, KeyError) as error:
             raise ComposeError(key, _reason(error)) from None
 
@@ -154,12 +162,21 @@ class Composer:
         return compiled
 
 
+def _one_line(text: str) -> str:
+    """Single spaces; one that must not break stays."""
+    return _SPACE.sub(" ", text).strip()
+
+
+def _short(subject: str) -> str:
+    return subject if len(subject) <= SUBJECT_LIMIT else f"{subject[: SUBJECT_LIMIT - 1].rstrip()}…"
+
+
 def _joined_lines(text: str) -> str:
     """What was left out leaves no gap: one blank line between paragraphs."""
-    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
+    return "\n\n".join(_one_line(part) for part in text.split("\n\n") if part.strip())
 
 
-def load_catalogue(brands: Mapping[str, Brand], only: Collection[str] = ()) -> Composer:
+def load_catalogue(brands: Mapping[str, Brand], only: Collection[str] = (), *, templates: Path = TEMPLATES) -> Composer:
     """Every notice of the catalogue, or `only` these, in every language of its brands. A letter to post holds any other
     letter, so that all are loaded with it.
 
@@ -178,6 +195,7 @@ def load_catalogue(brands: Mapping[str, Brand], only: Collection[str] = ()) -> C
         known=known_facts(),
         in_app={notice.name for notice in CATALOGUE if notice.in_app},
         throttled=THROTTLED,
+        templates=templates,
         brands=brands,
     )
 

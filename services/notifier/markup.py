@@ -48,7 +48,7 @@ def render(markdown: str, locale: str, tags: "Tags", *, lists: Sequence[str] = (
     Raises `MarkupError` for an element that mail has no form for (an image, a code block, a level-4 heading)."""
     source = _own_lines(tags.hide(markdown), tags)
     root = SyntaxTreeNode(_MARKDOWN.parse(source))
-    parts = _Parts(tags, french=locale == "fr", lists=lists)
+    parts = _Parts(tags, locale, lists)
     html = "".join(parts.block_html(node) for node in root.children)
     text = "".join(parts.block_text(node) for node in root.children)
     links = tuple(
@@ -57,6 +57,11 @@ def render(markdown: str, locale: str, tags: "Tags", *, lists: Sequence[str] = (
         if node.type == "link" and not _WORD.match(str(node.attrs["href"]))
     )
     return Rendered(html, tags.show(text), links)
+
+
+def spaced(text: str, locale: str) -> str:
+    """French sets a space that must not break before `: ; ? !` and inside « »."""
+    return _FRENCH_SPACE.sub("\u00a0", text) if locale == "fr" else text
 
 
 class Tags:
@@ -109,9 +114,9 @@ def _own_lines(source: str, tags: Tags) -> str:
 class _Parts:
     """The two renderers side by side, so that no element can exist in only one of them."""
 
-    def __init__(self, tags: Tags, *, french: bool, lists: Sequence[str] = ()) -> None:
+    def __init__(self, tags: Tags, locale: str, lists: Sequence[str]) -> None:
         self._tags = tags
-        self._french = french
+        self._locale = locale
         self._lists = lists
 
     # --- blocks: HTML -------------------------------------------------------------------------------------------------
@@ -242,8 +247,7 @@ class _Parts:
                 return self._inline_text(node.children) if node.children else node.content
 
     def _spaced(self, text: str) -> str:
-        """French sets a space that must not break before `: ; ? !` and inside « »."""
-        return _FRENCH_SPACE.sub("\u00a0", text) if self._french else text
+        return spaced(text, self._locale)
 
     # --- facts and items ----------------------------------------------------------------------------------------------
 

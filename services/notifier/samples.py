@@ -61,29 +61,47 @@ def samples(brands: dict[str, Brand]) -> Iterator[Sample]:
 
 
 def samples_of(notice: Notice, brands: dict[str, Brand]) -> Iterator[Sample]:
-    for example, event in _examples(notice):
-        for brand in sorted(notice.brands):
-            for locale in brands[brand].languages:
-                facts = facts_in(event, locale, minimal=MINIMAL in example)
-                for role in _roles(notice):
-                    sample = Sample(
-                        notice=notice.name,
-                        brand=brand,
-                        locale=locale,
-                        role=role,
-                        example=example,
-                        facts={**facts.public, **_on_the_hosts_of(brands[brand], facts.secrets), "role": role},
-                        in_app=notice.in_app,
-                    )
-                    yield sample
-                    if notice.throttled and not example:
-                        yield _summary(sample)
+    """Of each committed example."""
+    for example, document in documents_of(notice).items():
+        contact = sample_contact(minimal=MINIMAL in example)
+        yield from samples_from(notice, brands, example, read_event(document), contact)
+
+
+def samples_from(
+    notice: Notice, brands: dict[str, Brand], example: str, event: Event[Data], contact: ContactV1
+) -> Iterator[Sample]:
+    """Of one event, to a member of this contact."""
+    for brand in sorted(notice.brands):
+        for locale in brands[brand].languages:
+            facts = facts_in(event, locale, contact)
+            for role in _roles(notice):
+                sample = Sample(
+                    notice=notice.name,
+                    brand=brand,
+                    locale=locale,
+                    role=role,
+                    example=example,
+                    facts={**facts.public, **_on_the_hosts_of(brands[brand], facts.secrets), "role": role},
+                    in_app=notice.in_app,
+                )
+                yield sample
+                if notice.throttled and not example:
+                    yield _summary(sample)
 
 
 def _summary(sample: Sample) -> Sample:
     """The same again, twice, in one mail."""
     facts = {**sample.facts, ACTIONS: [action_of(sample.facts)] * 2}
     return replace(sample, example=SUMMARY, facts=facts, in_app=False)
+
+
+def documents_of(notice: Notice) -> dict[str, dict[str, Any]]:
+    """The committed examples of its event, under the part of their file names after the type; not to be changed."""
+    return {
+        file.removeprefix(document["type"]).removesuffix(".json").removeprefix("."): document
+        for file, document in _documents().items()
+        if document["type"] == notice.on and notice.letter in {None, document["data"].get("letter")}
+    }
 
 
 def sample_contact(*, minimal: bool = False) -> ContactV1:
@@ -94,27 +112,18 @@ def sample_contact(*, minimal: bool = False) -> ContactV1:
     return data
 
 
-def facts_in(event: Event[Data], locale: str, *, minimal: bool = False) -> Facts:
-    """What its messages may say; to a member, for the committed example of a contact."""
+def facts_in(event: Event[Data], locale: str, contact: ContactV1) -> Facts:
+    """What its messages may say; to a member, for this contact."""
     if isinstance(event.data, LetterDueV1):
         return letter_facts(event.data, event.subject, locale)
     if event.type in OF_COMPLAINTS:
         return alert_facts(event.data, event.subject)
-    return facts_of(event.data, sample_contact(minimal=minimal))
+    return facts_of(event.data, contact)
 
 
 @cache
 def _documents() -> dict[str, dict[str, Any]]:
     return {path.name: json.loads(path.read_text("utf-8")) for path in sorted(EXAMPLES.glob("*.json"))}
-
-
-def _examples(notice: Notice) -> Iterator[tuple[str, Event[Data]]]:
-    for file, document in _documents().items():
-        if document["type"] != notice.on:
-            continue
-        event = read_event(document)
-        if notice.letter is None or getattr(event.data, "letter", None) == notice.letter:
-            yield file.removeprefix(event.type).removesuffix(".json").removeprefix("."), event
 
 
 def _on_the_hosts_of(brand: Brand, secrets: dict[str, str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ notices say. A file is sections:
     === subject ===         one line
     === preheader ===       one line, what an inbox shows after the subject
     === mail ===            Markdown (services/notifier/markup.py says which)
-    === sms ===             text, GSM-7 characters only
+    === sms ===             text; quotes, dashes and accents that GSM-7 lacks are respelled
     === in-app ===          plain text for the portal: a line that is the title, a blank line, paragraphs
 
 In a mail a line `{% include "greeting" %}` stands for the shared section of that name. The shared file also holds

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.notifier.brands import BRANDS, Brand, BrandError, Help, Palette, load_brand, load_brands
+from services.notifier.brands import BRANDS, BrandError, Help, load_brand, load_brands
 
 CIGNA = (BRANDS / "cigna-healthcare" / "brand.toml").read_text(encoding="utf-8")
 
@@ -68,26 +68,3 @@ def test_every_problem_of_every_brand_is_told_at_once(tmp_path: Path) -> None:
         "acme/brand.toml: colour",
         "empty/brand.toml",
     ]
-
-
-def luminance(colour: str) -> float:
-    channels = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
-    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one: str, other: str) -> float:
-    darker, lighter = sorted((luminance(one), luminance(other)))
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-@pytest.mark.parametrize("brand", load_brands().values(), ids=lambda brand: brand.id)
-@pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize(
-    ("text", "ground"),
-    [("ink", "card"), ("ink", "tint"), ("muted", "card"), ("muted", "page"), ("accent", "card"), ("accent", "tint"),
-     ("on_accent", "accent")],
-)  # fmt: skip
-def test_text_stands_out_from_its_ground(brand: Brand, mode: str, text: str, ground: str) -> None:
-    palette: Palette = getattr(brand.colours, mode)
-    assert contrast(getattr(palette, text), getattr(palette, ground)) >= 4.5

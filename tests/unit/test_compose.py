@@ -1,8 +1,5 @@
 """What every message owes its reader, and what stops a start."""
 
-import re
-from email import message_from_bytes
-from email.policy import default
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +8,9 @@ import pytest
 from services.notifier.brands import Brand, load_brands
 from services.notifier.compiling import TemplatesError
 from services.notifier.compose import ComposeError, Composer
-from services.notifier.mime import Email, assemble, mailbox
+from services.notifier.mime import Email
 from services.notifier.sms_text import Parts, sms_parts
 from services.notifier.sources import TEMPLATES
-from tests.support.notice_needles import NAMES_NOBODY
 from tests.support.notices import Case, cases, composer
 from tests.support.pages import Page
 
@@ -48,34 +44,6 @@ def brand_of(case: Case) -> Brand:
 
 
 @each_mail
-def test_the_subject_fits_and_names_the_brand(case: Case) -> None:
-    subject = rendered(case).subject
-    assert len(subject) <= 78
-    assert subject.startswith(f"{brand_of(case).name} | ")
-
-
-@each_mail
-def test_the_html_is_small_whole_and_in_its_language(case: Case) -> None:
-    html = rendered(case).html
-    page = Page(html)
-    assert len(html.encode()) < 15_000
-    assert (page.open, page.crossed) == ([], [])
-    assert page.attributes["html"][0]["lang"] == case.locale
-    assert f"<title>{brand_of(case).name} | " in html
-    assert re.search(r"\{\{|\{%|jinja\d+tag|None|\$\w+", html) is None
-
-
-@each_mail
-def test_nothing_is_fetched_and_links_lead_to_the_brand_only(case: Case) -> None:
-    email = rendered(case)
-    page = Page(email.html)
-    assert page.fetched == []
-    assert re.search(r"url\(|@import|<script|<link|<img", email.html) is None
-    hosts = {link.split("/")[2] for link in page.links} | set(re.findall(r"https?://([^/\s)]+)", email.text))
-    assert hosts <= set(brand_of(case).links.domains)
-
-
-@each_mail
 def test_only_a_mail_that_was_asked_for_holds_a_link(case: Case) -> None:
     assert Page(rendered(case).html).links == ([case.facts["url"]] if "url" in case.facts else [])
 
@@ -94,16 +62,6 @@ def test_it_adapts_to_dark_mode_and_to_a_phone(case: Case) -> None:
     assert html.count("@media (max-width:600px){") == 1
     card = brand_of(case).colours.dark.card
     assert f"[data-ogsc] .column{{background-color:{card} !important}}" in html
-
-
-@each_mail
-def test_the_text_part_says_all_that_the_html_says(case: Case) -> None:
-    email = rendered(case)
-    in_text = set(re.findall(r"\w+", email.text))
-    body = Page(email.html[email.html.index('<div role="article"') :])
-    in_html = set(re.findall(r"\w+", body.text))
-    assert len(in_html) > 50
-    assert in_html <= in_text
 
 
 @each_mail
@@ -132,33 +90,6 @@ def test_it_says_where_help_is_who_sent_it_and_how_to_check_that(case: Case) -> 
             assert fact in text
         for fact in (PHONE, IMPRINT, "00199739", forms[case.locale]):
             assert (fact in text) == (case.brand == "cigna-healthcare")
-
-
-@each_mail
-def test_a_hostile_name_is_harmless_everywhere(case: Case) -> None:
-    name = "{{ 7*7 }}<script>alert(1)</script>"
-    email = rendered(case, name=name)
-    named = case.notice not in NAMES_NOBODY
-    assert "<script" not in email.html
-    assert ("{{ 7*7 }}&lt;script&gt;" in email.html) == named
-    assert (name in email.text) == named
-    assert "49" not in email.subject
-
-
-@each_mail
-def test_it_goes_through_mime_unchanged(case: Case) -> None:
-    mail = rendered(case)
-    message = assemble(
-        mail,
-        sender=mailbox("Cigna Healthcare", "no-reply@example.com"),
-        recipient="jane@example.com",
-        message_id="<1@example.com>",
-        date="Sun, 22 Nov 2026 12:46:00 +0000",
-    )
-    parsed = message_from_bytes(message, policy=default)
-    assert parsed["Subject"] == mail.subject
-    contents = [part.get_content().replace("\r\n", "\n") for part in parsed.iter_parts()]
-    assert contents == [mail.text, f"{mail.html}\n"]
 
 
 @each_mail
@@ -367,7 +298,7 @@ def problems_of(folder: Path, text: str, locale: str = "en") -> tuple[str, ...]:
         ("=== preheader ===\nTest\n", "", "section preheader is missing"),
         ("=== preheader ===", "=== preview ===", "section preheader is missing"),
         ("=== mail ===", "=== extra ===\nx\n\n=== mail ===", "section extra is unknown"),
-        ("=== mail ===", "=== sms ===\nl\u2019été\n\n=== mail ===", "not in GSM-7: \u2019"),
+        ("=== mail ===", "=== sms ===\nl\u2019été λ\n\n=== mail ===", "not in GSM-7: λ"),
         ("{{ brand.name }} | Test", "{{ brand.name }}\nTest", "subject and preheader are one line each"),
         ("# Test", "# jinja0tag", "a word of our own"),
     ],

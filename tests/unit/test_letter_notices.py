@@ -1,8 +1,6 @@
 """What each letter owes its reader, in every language, and each mail to a handler its handler."""
 
 import re
-from email import message_from_bytes
-from email.policy import default
 from typing import Any
 
 import pytest
@@ -10,7 +8,7 @@ import pytest
 from schemas.deadlines import Ombudsman
 from services.notifier.compose import ComposeError
 from services.notifier.letters import NOTICE_OF_LETTER
-from services.notifier.mime import Email, assemble, mailbox
+from services.notifier.mime import Email
 from tests.support.contract import EXAMPLES
 from tests.support.letter_needles import PRINTED, ROWS, SAID
 from tests.support.letter_notices import ALERTS, BRAND, fullest, letter_case, letter_cases
@@ -20,7 +18,6 @@ from tests.support.pages import Page
 CASES = letter_cases()
 LETTERS = [case for case in CASES if case.notice in NOTICE_OF_LETTER.values()]
 LANGUAGES = ("en", "fr", "nl", "de")
-HOSTILE = "{{ 7*7 }}<script>alert(1)</script>\r\nBcc: x@y.example"
 
 each_mail = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 each_letter = pytest.mark.parametrize("case", LETTERS, ids=lambda case: case.id)
@@ -67,15 +64,6 @@ def test_nothing_is_fetched_and_nothing_is_linked(case: Case) -> None:
 
 
 @each_mail
-def test_text_and_html_say_the_same(case: Case) -> None:
-    email = rendered(case)
-    body = Page(email.html[email.html.index('<div role="article"') :])
-    in_html = set(re.findall(r"\w+", body.text))
-    assert len(in_html) > 50
-    assert in_html <= set(re.findall(r"\w+", email.text))
-
-
-@each_mail
 def test_it_shows_how_to_check_it_who_sent_it_and_where_help_is(case: Case) -> None:
     never = {
         "en": "We never ask you by e-mail to send us personal details",
@@ -86,21 +74,6 @@ def test_it_shows_how_to_check_it_who_sent_it_and_where_help_is(case: Case) -> N
     for text in as_read(case):
         for fact in (never[case.locale], "+32 3 217 68 68", "number 00199739"):
             assert fact in text
-
-
-@each_mail
-def test_a_hostile_name_is_harmless(case: Case) -> None:
-    email = rendered(case, name=HOSTILE)
-    assert "<script" not in email.html
-    assert "\n" not in email.subject
-    assert "49" not in email.subject
-    if case.facts["name"] is not None:
-        assert "{{ 7*7 }}&lt;script&gt;" in email.html
-        assert "{{ 7*7 }}<script>" in email.text
-    message = assembled(email)
-    parsed = message_from_bytes(message, policy=default)
-    assert parsed["Bcc"] is None
-    assert parsed["Subject"] == email.subject
 
 
 @each_mail
@@ -115,16 +88,6 @@ def test_no_complainants_address_is_in_it(case: Case) -> None:
 @each_mail
 def test_an_event_cannot_choose_brand_or_language(case: Case) -> None:
     assert rendered(case, brand="evil", locale="it") == rendered(case)
-
-
-def assembled(email: Email) -> bytes:
-    return assemble(
-        email,
-        sender=mailbox("Cigna Healthcare", "no-reply@example.com"),
-        recipient="jane@example.com",
-        message_id="<1@example.com>",
-        date="Sun, 22 Nov 2026 12:46:00 +0000",
-    )
 
 
 # --- facts of every letter --------------------------------------------------------------------------------------------

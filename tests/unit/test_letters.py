@@ -19,7 +19,7 @@ from services.notifier.letters import (
     letter_facts,
     letter_locale,
 )
-from services.notifier.samples import facts_in
+from services.notifier.samples import facts_in, sample_contact
 from services.notifier.sources import TEMPLATES
 from tests.support.contract import EXAMPLES
 from tests.support.letter_notices import TYPE_OF_NOTICE
@@ -53,7 +53,7 @@ def test_each_letter_is_a_notice_with_templates() -> None:
 @pytest.mark.parametrize("file", [file for file, event in EXAMPLES.items() if event["type"] in TYPE_OF_NOTICE.values()])
 def test_every_example_gives_all_names_that_are_known_and_no_other(file: str) -> None:
     event = read_event(EXAMPLES[file])
-    made = facts_in(event, "en")
+    made = facts_in(event, "en", sample_contact())
     assert made.public.keys() == letter_fact_names(DATA_OF_TYPE[event.type])
     assert json.loads(json.dumps(made.public)) == made.public
     assert made.secrets == {}
