@@ -17,9 +17,14 @@ from tests.support.pages import Page
 CASES = [case for case in cases() if case.notice in SAID]
 LANGUAGES = ("en", "fr", "nl", "de")
 EVENT_OF = {notice.name: notice.on for notice in CATALOGUE}
+SEVEN_DAYS = {"en": "seven days", "fr": "sept jours", "nl": "zeven dagen", "de": "sieben Tage"}
+NOTICES = {notice.name: notice for notice in CATALOGUE}
 PHONE = "+32 3 217 68 68"
 
 each_mail = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+each_security_mail = pytest.mark.parametrize(
+    "case", [case for case in CASES if NOTICES[case.notice].lane == "security"], ids=lambda case: case.id
+)
 each_language = pytest.mark.parametrize("locale", LANGUAGES)
 
 
@@ -105,6 +110,13 @@ def test_a_mail_that_a_relative_may_have_asked_for_names_nobody(notice: str, loc
     named = rendered(case, name="Amara Okafor", personal_reference_number="048/151623842")
     assert named == rendered(case, name=None, personal_reference_number=None)
     assert "Okafor" not in f"{named.subject}{named.text}{named.html}"
+
+
+@each_security_mail
+def test_who_reads_it_at_the_previous_address_is_told_why(case: Case) -> None:
+    usual, previous = (" ".join(as_read(rendered(case, role=role))) for role in (case.role, "previous"))
+    assert SEVEN_DAYS[case.locale] in previous
+    assert SEVEN_DAYS[case.locale] not in usual
 
 
 @each_mail
