@@ -172,12 +172,12 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
     "letter-bounced": {
         "en": ("c-2026-004711", "acknowledgement", "1 December 2026 at 11:04", "open again"),
         "fr": ("c-2026-004711", "accusé de réception", "1er décembre 2026 à 11:04", "de nouveau à respecter"),
-        "nl": ("c-2026-004711", "ontvangstbevestiging", "1 december 2026 om 11:04", "geldt weer als niet gehaald"),
+        "nl": ("c-2026-004711", "ontvangstbevestiging", "1 december 2026 om 11:04", "loopt weer"),
         "de": (
             "c-2026-004711",
             "Eingangsbestätigung",
             "1. Dezember 2026 um 11:04 Uhr",
-            "gilt wieder als nicht erfüllt",
+            "läuft wieder",
         ),
     },
     "letter-to-post": {

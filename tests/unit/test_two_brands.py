@@ -147,8 +147,7 @@ NEEDLES: dict[str, dict[str, tuple[str, ...]]] = {
         "en": ("Benefit: Birth allowance\nFor: Noor Peeters\nReceived: Sunday, 22 November 2026 at 12:26",),
         "fr": ("Avantage : Birth allowance\nPour : Noor Peeters\nReçue le : dimanche 22 novembre 2026 à 12:26",),
         "nl": ("Voordeel: Birth allowance\nVoor: Noor Peeters\nOntvangen op: zondag 22 november 2026 om 12:26",),
-        "de": ("Leistung: Birth allowance\nFür: Noor Peeters\nEingegangen am: "
-               "Sonntag, 22. November 2026 um 12:26 Uhr",),
+        "de": ("Leistung: Birth allowance\nFür: Noor Peeters\nEingegangen am: Sonntag, 22. November 2026 um 12:26",),
     },
 }  # fmt: skip
 
