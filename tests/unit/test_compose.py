@@ -240,6 +240,9 @@ def test_what_is_not_known_of_a_sign_on_has_no_row() -> None:
 
 def test_old_and_new_address_are_each_told_which_they_are() -> None:
     old, new = (rendered(mail("email-address-changed", role=role)) for role in ("old", "new"))
+    earlier = rendered(mail("email-address-changed", role="new"), role="previous")
+    assert "This message goes to an earlier address of yours." in earlier.text
+    assert "your old address." not in earlier.text
     assert "This message goes to your old address." in old.text
     assert "This message goes to your new address." in new.text
     assert "your new address. We have written to your old address as well" in new.text
