@@ -19,6 +19,8 @@ _DATE_AND_TIME = {
     "nl": "{day} om {clock}",
     "de": "{day} um {clock}",
 }
+_CLOCK = {"de": "{minute} Uhr ({zone})"}
+"""The time of day and its zone, where a language sets a word beside the digits."""
 
 DATE = {"en": "Date", "fr": "Date", "nl": "Datum", "de": "Datum"}
 """Beside the line on which a letter's date is written."""
@@ -78,7 +80,7 @@ def _local(value: str, zone: str) -> datetime:
 
 def _clock(at: datetime, locale: str) -> str:
     name = _zone_name(at.tzinfo or UTC, at.utcoffset() or timedelta(), at.year, locale)
-    return f"{_minute(at.hour, at.minute, locale)} ({name})"
+    return _CLOCK.get(locale, "{minute} ({zone})").format(minute=_minute(at.hour, at.minute, locale), zone=name)
 
 
 # Sizes bound what a stranger's zone or date could make us keep.

@@ -9,7 +9,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "Thursday, 18 February 2027 at the latest, eight weeks after",
             "We may ask you for more information",
             "in confidence",
-            "no effect on how you are treated",
+            "no effect on how we treat you",
         ),
         "fr": (
             "délai de cinq jours ouvrables",
@@ -17,7 +17,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "jeudi 18 février 2027, soit huit semaines après",
             "informations complémentaires",
             "confidentielle",
-            "aucun effet sur la façon dont vous êtes traité",
+            "aucun effet sur la façon dont nous vous traitons",
         ),
         "nl": (
             "binnen vijf werkdagen",
@@ -25,15 +25,15 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "donderdag 18 februari 2027, acht weken nadat",
             "meer informatie",
             "vertrouwelijk",
-            "geen invloed op hoe u wordt behandeld",
+            "geen invloed op de manier waarop wij met u omgaan",
         ),
         "de": (
             "innerhalb von fünf Arbeitstagen",
-            "Donnerstag, 21. Januar 2027, also nach vier Wochen",
-            "Donnerstag, 18. Februar 2027, also nach acht Wochen",
+            "Donnerstag, 21. Januar 2027, also innerhalb von vier Wochen nach",
+            "Donnerstag, 18. Februar 2027, also innerhalb von acht Wochen nach",
             "weitere Angaben",
             "vertraulich",
-            "keinen Einfluss darauf, wie Sie behandelt werden",
+            "keinen Einfluss darauf, wie wir mit Ihnen umgehen",
         ),
     },
     "complaint-information-requested": {
@@ -44,13 +44,21 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "complaint-resolved-early": {
         "en": (
-            "resolved, within three business days",
+            "resolved within three business days",
             "confirm this to you in writing",
             "from the date of this letter",
         ),
-        "fr": ("résolue, dans un délai de trois jours ouvrables", "par écrit", "à compter de la date de cette lettre"),
-        "nl": ("opgelost, binnen drie werkdagen", "schriftelijk", "vanaf de datum van deze brief"),
-        "de": ("gelöst, und zwar innerhalb von drei Arbeitstagen", "schriftlich", "ab dem Datum dieses Briefs"),
+        "fr": ("résolue dans un délai de trois jours ouvrables", "par écrit", "à compter de la date de cette lettre"),
+        "nl": (
+            "uw klacht binnen drie werkdagen na ontvangst opgelost",
+            "schriftelijk",
+            "vanaf de datum van deze brief",
+        ),
+        "de": (
+            "innerhalb von drei Arbeitstagen nach ihrem Eingang beigelegt",
+            "schriftlich",
+            "ab dem Datum dieses Schreibens",
+        ),
     },
     "complaint-still-investigating": {
         "en": ("four weeks", "our investigation continues", "Thursday, 18 February 2027"),
@@ -77,7 +85,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
     "complaint-no-decision-yet": {
         "en": ("Why we need longer", "decision by Friday, 12 February 2027"),
         "fr": ("Pourquoi il nous faut plus de temps", "au plus tard le vendredi 12 février 2027"),
-        "nl": ("Waarom wij meer tijd nodig hebben", "uiterlijk op vrijdag 12 februari 2027"),
+        "nl": ("Waarom hebben wij meer tijd nodig?", "uiterlijk op vrijdag 12 februari 2027"),
         "de": ("Warum wir länger brauchen", "spätestens am Freitag, 12. Februar 2027"),
     },
     "complaint-not-covered": {
@@ -101,7 +109,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         for language, why in {
             "en": "Why we have done so",
             "fr": "Pourquoi nous l\u2019avons transmise",
-            "nl": "Waarom wij dat hebben gedaan",
+            "nl": "Waarom hebben wij dat gedaan?",
             "de": "Warum wir das getan haben",
         }.items()
     },
@@ -138,7 +146,7 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "CMP 4711/26",
             "Vereinigtes Königreich",
             "Dienstag, 26. Januar 2027",
-            "27. Januar 2027 um 00:00",
+            "27. Januar 2027 um 00:00 Uhr",
             "abschließende Antwort",
             "warum es noch keine Entscheidung gibt",
         ),
@@ -157,15 +165,20 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "c-2026-004711",
             "Eingangsbestätigung",
             "Dienstag, 8. Dezember 2026",
-            "9. Dezember 2026 um 00:00",
+            "9. Dezember 2026 um 00:00 Uhr",
             "Senden",
         ),
     },
     "letter-bounced": {
         "en": ("c-2026-004711", "acknowledgement", "1 December 2026 at 11:04", "open again"),
-        "fr": ("c-2026-004711", "accusé de réception", "1er décembre 2026 à 11:04", "de nouveau ouverte"),
-        "nl": ("c-2026-004711", "ontvangstbevestiging", "1 december 2026 om 11:04", "weer open"),
-        "de": ("c-2026-004711", "Eingangsbestätigung", "1. Dezember 2026 um 11:04", "wieder offen"),
+        "fr": ("c-2026-004711", "accusé de réception", "1er décembre 2026 à 11:04", "de nouveau à respecter"),
+        "nl": ("c-2026-004711", "ontvangstbevestiging", "1 december 2026 om 11:04", "loopt weer"),
+        "de": (
+            "c-2026-004711",
+            "Eingangsbestätigung",
+            "1. Dezember 2026 um 11:04 Uhr",
+            "läuft wieder",
+        ),
     },
     "letter-to-post": {
         "en": ("c-2026-004728", "Amara Okafor", "final response", "by Tuesday, 26 January 2027", "record when it left"),
@@ -227,22 +240,38 @@ SAID: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "fr": {
-        "uk": ("huit semaines après la réception", "six mois à compter de notre réponse définitive", "ne vous lie pas"),
+        "uk": (
+            "huit semaines après le jour où nous avons reçu",
+            "six mois à compter de notre réponse définitive",
+            "ne vous lie pas",
+        ),
         "be": ("ne lie ni vous ni nous",),
         "je": (
-            "trois mois après la réception",
+            "trois mois après le jour où nous avons reçu",
             "six mois à compter de notre réponse définitive",
             "soumis à des conditions",
         ),
     },
     "nl": {
-        "uk": ("acht weken nadat wij", "zes maanden de tijd vanaf ons definitieve antwoord", "bindt ons, maar niet u"),
-        "be": ("noch u noch ons bindt",),
+        "uk": (
+            "acht weken nadat wij",
+            "zes maanden de tijd vanaf ons definitieve antwoord",
+            "is bindend voor ons, maar niet voor u",
+        ),
+        "be": ("noch voor u noch voor ons bindend is",),
         "je": ("drie maanden nadat wij", "zes maanden de tijd vanaf ons definitieve antwoord", "voorwaarden verbonden"),
     },
     "de": {
-        "uk": ("nach acht Wochen ab", "sechs Monaten ab unserer abschließenden Antwort", "bindet uns, aber nicht Sie"),
+        "uk": (
+            "nach Ablauf von acht Wochen seit",
+            "sechs Monaten ab unserer abschließenden Antwort",
+            "bindet uns, aber nicht Sie",
+        ),
         "be": ("weder Sie noch uns bindet",),
-        "je": ("nach drei Monaten ab", "sechs Monaten ab unserer abschließenden Antwort", "an Bedingungen geknüpft"),
+        "je": (
+            "nach Ablauf von drei Monaten seit",
+            "sechs Monaten ab unserer abschließenden Antwort",
+            "gelten Bedingungen",
+        ),
     },
 }

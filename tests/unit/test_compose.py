@@ -70,7 +70,7 @@ def test_it_says_where_help_is_who_sent_it_and_how_to_check_that(case: Case) -> 
     heading = {
         "en": "How to check that this e-mail is real",
         "fr": "Comment vérifier que cet e-mail vient bien de nous",
-        "nl": "Hoe u controleert of deze e-mail echt is",
+        "nl": "Hoe controleert u of deze e-mail echt is?",
         "de": "So prüfen Sie, ob diese E-Mail echt ist",
     }
     never = {
@@ -125,7 +125,7 @@ def test_a_code_mail_holds_code_link_and_how_long_they_last(locale: str, until: 
         ("en", "One-time verification code"),
         ("fr", "Code de vérification à usage unique"),
         ("nl", "Eenmalige verificatiecode"),
-        ("de", "Einmaliger Bestätigungscode"),
+        ("de", "Bestätigungscode zur einmaligen Verwendung"),
     ],
 )
 def test_subjects_of_the_code_mail(locale: str, says: str) -> None:
@@ -157,7 +157,7 @@ def test_a_new_sign_on_tells_when_where_and_the_90_days() -> None:
     text = rendered(mail("new-sign-on")).text
     assert "When: Sunday, 22 November 2026 at 09:16 (Central European Standard Time)\n" in text
     assert "Browser: Firefox 145\nSystem: Windows 11\nWhere from: Antwerp, Belgium\n" in text
-    assert "second factor for 90 days" in text
+    assert "the second step, such as a code, for 90 days" in text
     for locale, days in {"fr": "90 jours", "nl": "90 dagen", "de": "90 Tage"}.items():
         assert days in rendered(mail("new-sign-on", locale)).text
 
@@ -171,9 +171,12 @@ def test_what_is_not_known_of_a_sign_on_has_no_row() -> None:
 
 def test_old_and_new_address_are_each_told_which_they_are() -> None:
     old, new = (rendered(mail("email-address-changed", role=role)) for role in ("old", "new"))
-    assert "You are reading this at your old address." in old.text
-    assert "You are reading this at your new address." in new.text
-    assert "your new address. We have told your old address as well" in new.text
+    earlier = rendered(mail("email-address-changed", role="new"), role="previous")
+    assert "This message goes to an earlier address of yours." in earlier.text
+    assert "your old address." not in earlier.text
+    assert "This message goes to your old address." in old.text
+    assert "This message goes to your new address." in new.text
+    assert "your new address. We have written to your old address as well" in new.text
 
 
 @pytest.mark.parametrize(
@@ -192,7 +195,8 @@ def test_which_address_was_changed_is_told(which: str, sentence: str, *, sign_in
 
 def test_a_method_is_told_with_the_end_of_its_phone() -> None:
     assert (
-        "Method: Code by text message\nPhone ending in: 23\nWhen: " in rendered(mail("security-method-enrolled")).text
+        "Method: Code by text message\nPhone number ends in: 23\nWhen: "
+        in rendered(mail("security-method-enrolled")).text
     )
     plain = rendered(mail("security-method-enrolled", "fr", example="minimal")).text
     assert "Méthode\u00a0: Application d\u2019authentification\nQuand\u00a0: " in plain

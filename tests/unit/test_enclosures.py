@@ -97,7 +97,7 @@ def test_the_printed_letter_says_what_the_mail_says_down_to_the_rule(sort: str, 
 def test_the_printed_letter_leaves_out_what_is_about_e_mail() -> None:
     text = text_of(attached("letter-to-post", "en")[0])
     assert "How to check" not in text
-    assert "sent automatically" not in text
+    assert "message comes from" not in text
     assert "Robin Lindqvist" in text
 
 
@@ -197,7 +197,7 @@ PROCEDURE = {
         "persoonlijk referentienummer",
         "korte samenvatting",
         "vertrouwelijk",
-        "24/7",
+        "24 uur per dag",
     ),
     "de": (
         "Belgien",
@@ -209,7 +209,7 @@ PROCEDURE = {
         "persönliche Referenznummer",
         "kurze Zusammenfassung",
         "vertraulich",
-        "24/7",
+        "rund um die Uhr",
     ),
 }
 
@@ -264,7 +264,7 @@ def test_a_file_says_its_title_its_language_and_no_time_of_its_making(locale: st
     assert str(printed.metadata.title).endswith("(CMP 4728/26)")
     assert (printed.metadata.creation_date_raw or "")[:10] == "D:20261201"
     assert procedure.metadata is not None
-    assert (procedure.metadata.creation_date_raw or "")[:10] == "D:20261122"
+    assert (procedure.metadata.creation_date_raw or "")[:10] == "D:20261126"
 
 
 def test_headings_and_paragraphs_are_tagged_as_such() -> None:

@@ -11,7 +11,7 @@ from services.notifier.formats import clock, day, span, when
         ("en", "Europe/Brussels", "Sunday, 22 November 2026 at 13:46 (Central European Standard Time)"),
         ("fr", "Europe/Brussels", "dimanche 22 novembre 2026 à 13:46 (heure normale d\u2019Europe centrale)"),
         ("nl", "Europe/Brussels", "zondag 22 november 2026 om 13:46 (Midden-Europese standaardtijd)"),
-        ("de", "Europe/Brussels", "Sonntag, 22. November 2026 um 13:46 (Mitteleuropäische Normalzeit)"),
+        ("de", "Europe/Brussels", "Sonntag, 22. November 2026 um 13:46 Uhr (Mitteleuropäische Normalzeit)"),
         ("en", "UTC", "Sunday, 22 November 2026 at 12:46 (UTC)"),
         ("en", "Asia/Tokyo", "Sunday, 22 November 2026 at 21:46 (Japan Standard Time)"),
     ],
@@ -34,6 +34,10 @@ def test_an_instant_is_told_in_the_readers_zone_and_language(locale: str, zone: 
 )
 def test_summer_time_is_told_apart(value: str, zone: str, text: str) -> None:
     assert clock(value, "en", zone) == text
+
+
+def test_german_says_uhr_after_a_time_of_day() -> None:
+    assert clock("2026-11-22T12:46:00Z", "de", "UTC") == "12:46 Uhr (UTC)"
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "Europe", "../etc/passwd", "", "Europe/Brussels/x"])

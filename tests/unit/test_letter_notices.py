@@ -107,7 +107,7 @@ def test_a_letter_sent_again_says_so_and_one_sent_once_does_not(case: Case) -> N
         "en": "You may have received this letter already",
         "fr": "Vous avez peut-être déjà reçu cette lettre",
         "nl": "Misschien hebt u deze brief al ontvangen",
-        "de": "Möglicherweise haben Sie diesen Brief schon erhalten",
+        "de": "Möglicherweise haben Sie dieses Schreiben schon erhalten",
     }[case.locale]
     for once, again in zip(as_read(case), as_read(case, again=True), strict=True):
         assert said in again
@@ -124,8 +124,8 @@ def test_a_letter_holds_the_whole_approved_text_and_the_prescribed_wording(case:
 AROUND_THE_CLOCK = {
     "en": "24/7, 365 days a year",
     "fr": "24 h/24 et 7 j/7, 365 jours par an",
-    "nl": "24/7, 365 dagen per jaar",
-    "de": "24/7 an 365 Tagen im Jahr",
+    "nl": "24 uur per dag, 365 dagen per jaar",
+    "de": "rund um die Uhr, an 365 Tagen im Jahr",
 }
 
 
@@ -168,7 +168,7 @@ def test_the_ombudsmans_row_is_said_and_nothing_that_it_does_not_hold(notice: st
 def test_without_an_ombudsman_no_sentence_speaks_of_one(locale: str) -> None:
     for text in as_read(fullest("complaint-no-decision-yet", locale)):
         body = text.partition("----")[0]
-        assert "mbuds" not in body.partition("24/7" if locale != "fr" else "24 h/24")[0]
+        assert "mbuds" not in body.partition(AROUND_THE_CLOCK[locale])[0]
 
 
 def test_every_field_of_the_row_has_its_sentence() -> None:

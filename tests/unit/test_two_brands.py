@@ -87,7 +87,7 @@ NEEDLES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "account-secured": {
         "en": ("The connection was successful", "itsme", "website and in the app"),
-        "fr": ("La connexion a réussi", "itsme", "le site et dans l\u2019application"),
+        "fr": ("La liaison a réussi", "itsme", "le site et dans l\u2019application"),
         "nl": ("De koppeling is gelukt", "itsme", "de website en in de app"),
         "de": ("Die Verknüpfung war erfolgreich", "itsme", "der Website und in der App"),
     },
@@ -98,23 +98,23 @@ NEEDLES: dict[str, dict[str, tuple[str, ...]]] = {
         "de": ("fünfmal", "Mehr → Anmeldeoptionen → Pin", "E-Mail-Adresse und Ihrem Passwort", "eine neue fest"),
     },
     "sign-in-method-changed": {
-        "en": ("Way to sign in:", "was"),
-        "fr": ("Moyen de connexion :", "a été"),
-        "nl": ("Manier:", "is"),
-        "de": ("Möglichkeit:", "wurde"),
+        "en": ("Way to sign in: Fingerprint", "was set up"),
+        "fr": ("Moyen de connexion : Empreinte digitale", "a été ajouté"),
+        "nl": ("Aanmeldoptie: Vingerafdruk", "ingesteld"),
+        "de": ("Anmeldeoption: Fingerabdruck", "wurde eingerichtet"),
     },
     "bank-account-changed": {
-        "en": ("reimbursements", "New account ends in:", "Was it you?", "direct debit"),
-        "fr": ("remboursements", "se termine par :", "Était-ce vous ?", "domiciliation"),
-        "nl": ("terugbetalingen", "eindigt op:", "Was u dit zelf?", "domiciliëring"),
-        "de": ("Erstattungen", "endet auf:", "Waren Sie das?", "Lastschrift"),
+        "en": ("reimbursements", "new account number ends in:", "Was it you?", "direct debit"),
+        "fr": ("remboursements", "nouveau numéro de compte se termine par :", "Était-ce vous ?", "domiciliation"),
+        "nl": ("terugbetalingen", "nieuwe rekeningnummer eindigt op:", "Was u dit zelf?", "domiciliëring"),
+        "de": ("Erstattungen", "neue Kontonummer endet auf:", "Haben Sie das selbst geändert?", "Lastschrift"),
     },
     "one-time-verification-code": MISSING,
     "password-changed": MISSING,
     "verify-email-address": {
         "en": ("Confirm this address\nhttps://", "72 hours", "again on the website",
                "\nLink: https://", *MISSING["en"]),
-        "fr": ("Confirmer cette adresse\nhttps://", "72 heures", "à nouveau cet e-mail sur le site web",
+        "fr": ("Confirmer cette adresse\nhttps://", "72 heures", "à nouveau cet e-mail sur le site.",
                "\nLien : https://", *MISSING["fr"]),
         "nl": ("Dit adres bevestigen\nhttps://", "72 uur", "opnieuw aan op de website", "\nLink: https://",
                *MISSING["nl"]),
@@ -128,25 +128,26 @@ NEEDLES: dict[str, dict[str, tuple[str, ...]]] = {
         "de": ("ist bestätigt", "elektronischen Identität", "eID", "itsme", "10:01"),
     },
     "account-deleted": {
-        "en": ("was deleted", "11:22", "If this wasn\u2019t you", "Contact us at once"),
-        "fr": ("a été supprimé", "11:22", "Si vous n\u2019êtes pas à l\u2019origine", "Contactez-nous immédiatement"),
-        "nl": ("is verwijderd", "11:22", "Was u dit niet?", "Neem meteen contact met ons op"),
-        "de": ("wurde gelöscht", "11:22", "Wenn Sie das nicht waren", "Wenden Sie sich sofort an uns"),
+        "en": ("was deleted", "11:22", "If you did not ask for this", "Contact us at once"),
+        "fr": ("a été supprimé", "11:22", "Si vous n\u2019avez pas demandé cette suppression",
+               "Contactez-nous immédiatement"),
+        "nl": ("is verwijderd", "11:22", "Hebt u dit niet zelf gevraagd?", "Neem meteen contact met ons op"),
+        "de": ("wurde gelöscht", "11:22", "Wenn Sie das nicht veranlasst haben", "Wenden Sie sich sofort an uns"),
     },
     "email-address-reminder": {
-        "en": ("the address at which you are reading this message", "Continue to the website\nhttps://", "11:19",
+        "en": ("the address that this message was sent to", "Continue to the website\nhttps://", "11:19",
                *MISSING["en"]),
-        "fr": ("l\u2019adresse à laquelle vous lisez ce message", "Continuer vers le site web\nhttps://", "11:19",
+        "fr": ("l\u2019adresse à laquelle ce message est envoyé", "Accéder au site\nhttps://", "11:19",
                *MISSING["fr"]),
-        "nl": ("het adres waarop u dit bericht leest", "Verder naar de website\nhttps://", "11:19", *MISSING["nl"]),
-        "de": ("die Adresse, unter der Sie diese Nachricht lesen", "Weiter zur Website\nhttps://", "11:19",
+        "nl": ("het adres waarop u dit bericht ontvangt", "Verder naar de website\nhttps://", "11:19", *MISSING["nl"]),
+        "de": ("die Adresse, an die diese Nachricht geht", "Weiter zur Website\nhttps://", "11:19",
                *MISSING["de"]),
     },
     "benefit-application-received": {
         "en": ("Benefit: Birth allowance\nFor: Noor Peeters\nReceived: Sunday, 22 November 2026 at 12:26",),
-        "fr": ("Avantage : Birth allowance\nPour : Noor Peeters\nReçue : dimanche 22 novembre 2026 à 12:26",),
-        "nl": ("Voordeel: Birth allowance\nVoor: Noor Peeters\nOntvangen: zondag 22 november 2026 om 12:26",),
-        "de": ("Leistung: Birth allowance\nFür: Noor Peeters\nEingegangen: Sonntag, 22. November 2026 um 12:26",),
+        "fr": ("Avantage : Birth allowance\nPour : Noor Peeters\nReçue le : dimanche 22 novembre 2026 à 12:26",),
+        "nl": ("Voordeel: Birth allowance\nVoor: Noor Peeters\nOntvangen op: zondag 22 november 2026 om 12:26",),
+        "de": ("Leistung: Birth allowance\nFür: Noor Peeters\nEingegangen am: Sonntag, 22. November 2026 um 12:26",),
     },
 }  # fmt: skip
 
@@ -166,10 +167,10 @@ def test_every_notice_of_this_brand_alone_has_its_needles() -> None:
 @pytest.mark.parametrize(
     ("locale", "separate", "preferences"),
     [
-        ("en", "are separate", "communication preferences in My CM"),
-        ("fr", "sont distinctes", "préférences de communication dans My CM"),
-        ("nl", "los van elkaar", "communicatievoorkeuren vindt u in My CM"),
-        ("de", "voneinander getrennt", "Kommunikationseinstellungen finden Sie in My CM"),
+        ("en", "are separate settings", "communication preferences in My CM"),
+        ("fr", "sont deux réglages distincts", "préférences de communication dans My CM"),
+        ("nl", "zijn twee aparte instellingen", "communicatievoorkeuren vindt u in My CM"),
+        ("de", "sind zwei getrennte Einstellungen", "Kommunikationseinstellungen finden Sie in My CM"),
     ],
 )
 def test_two_addresses_are_told_apart_once_there_are_two(
@@ -198,3 +199,11 @@ def test_a_register_number_is_neither_shown_nor_asked_for(notice: str, locale: s
 def test_a_subject_is_short(case: Case) -> None:
     if case.channel == "email":
         assert len(composer().email(*case.key, case.facts).subject) <= 70
+
+
+@pytest.mark.parametrize("case", [case for case in cases() if case.locale == "de"], ids=lambda case: case.id)
+def test_german_goes_on_in_lower_case_after_the_comma_of_a_greeting(case: Case) -> None:
+    if case.channel == "email":
+        after = re.search(r"\nGuten Tag[^\n]*,\n\n(\w+)", composer().email(*case.key, case.facts).text)
+        assert after is not None
+        assert re.fullmatch(r"[a-zäöü]+|Sie|Ihr(e[nmrs]?)?", after[1])
