@@ -16,6 +16,7 @@ from tests.support.kafka import create_topics
 
 GIVEN_KAFKA = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 GIVEN_DATABASE = os.environ.get("DATABASE_URL")
+REAL_PARTS = (Path(__file__).parent / "integration", Path(__file__).parent / "e2e")
 
 
 def pytest_report_header() -> list[str]:
@@ -23,6 +24,13 @@ def pytest_report_header() -> list[str]:
         f"broker: {f'given, {GIVEN_KAFKA}' if GIVEN_KAFKA else f'embedded, Apache Kafka {KAFKA_VERSION}'}",
         f"database: {'given (DATABASE_URL)' if GIVEN_DATABASE else 'embedded, PostgreSQL 18'}",
     ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of two workers one has the real parts to itself, and the other the tests that need none."""
+    for item in items:
+        if item.path.is_relative_to(REAL_PARTS[0]) or item.path.is_relative_to(REAL_PARTS[1]):
+            item.add_marker(pytest.mark.xdist_group("real-parts"))
 
 
 @pytest.fixture(scope="session")
