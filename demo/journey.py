@@ -93,12 +93,6 @@ def month_end(here: Here) -> date:
     return here.now.astimezone(UTC).date().replace(day=1) - timedelta(days=1)
 
 
-def two_years_on(here: Here) -> date:
-    """24 months after `month_end`; of February the 28th."""
-    ended = month_end(here)
-    return ended.replace(year=ended.year + 2, day=min(ended.day, 28) if ended.month == 2 else ended.day)  # noqa: PLR2004, RUF100
-
-
 def of(data: Mapping[str, Any], here: Here) -> dict[str, Any]:
     """The data of an event, each value asked."""
     return {name: value(here) if callable(value) else value for name, value in data.items()}
@@ -212,8 +206,7 @@ METHODS = Scene("New phones, new apps, a PIN entered wrongly five times: every c
 
 COVER = Scene("Cover and money: a welcome, an application, another bank account, and Jürgen's cover that has ended.", (
     Step("grace", "members.welcomed.v1", "welcome", ("login",), {"welcomed_at": now}),
-    # Where auth_events times it, this is members.coverage-ended.v1 with {"ended_on": month_end}.
-    Step("juergen", "members.portal-access-ending.v1", "portal-access-ends", ("communication",), {"coverage_ended_on": month_end, "access_ends_on": two_years_on, "reminder": False}),
+    Step("juergen", "members.coverage-ended.v1", "portal-access-ends", ("communication",), {"ended_on": month_end}),
     Step("zoe", "members.benefit-application-received.v1", "benefit-application-received", ("communication",), {"benefit": "Prime de naissance", "for_whom": "Anaïs Lefèvre", "received_at": now}),
     Step("lotte", "members.benefit-application-received.v1", "benefit-application-received", ("communication",), {"benefit": "Zorgbudget", "for_whom": "Oma Godelieve D'Hoore", "received_at": now}),
     Step("lotte", "members.bank-account-changed.v1", "bank-account-changed", ("login", "communication", "inbox"), {"account_ending": "4417", "direct_debit_changed": True, "changed_at": now}),

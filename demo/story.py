@@ -13,7 +13,9 @@ from demo.check import Expected
 from demo.journey import CODE_LIVES, Here, Scene
 from demo.stage import Member, Stage
 from schemas.envelope import Event
+from schemas.members import CoverageEndedV1
 from schemas.types import Data
+from services.auth_events.access import notice_id
 
 CODE = "one-time-verification-code"
 SUPERSEDED = {"state": "superseded", "reason": "newer"}
@@ -143,6 +145,11 @@ def _copy(event: Event[Data], notice: str, member: Member, role: str) -> Expecte
     return _expected(event, notice, member, to, channel=channel, role=role)
 
 
+def _told_by(event: Event[Data]) -> str:
+    """The id of the event that causes the message: of coverage that ended, one that auth_events makes of it."""
+    return notice_id(event.source, event.id, "first") if isinstance(event.data, CoverageEndedV1) else event.id
+
+
 def _expected(
     event: Event[Data],
     notice: str,
@@ -155,7 +162,7 @@ def _expected(
     reason: str | None = None,
 ) -> Expected:
     return Expected(
-        event=event.id,
+        event=_told_by(event),
         notice=notice,
         channel=channel,
         role=role,

@@ -22,11 +22,15 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from schemas.topics import CONTACTS, IN_APP, OUTCOMES, TOPIC_OF_TYPE
+from schemas.topics import CONTACTS, DEADLINES, IN_APP, OUTCOMES, TOPIC_OF_TYPE
 from services.runtime.settings import SettingsError
 
-PUBLISHABLE = frozenset(type_ for type_, topic in TOPIC_OF_TYPE.items() if topic not in (IN_APP, OUTCOMES))
-"""What the notifier writes (outcomes, in-app messages) nobody else may."""
+PUBLISHABLE = frozenset(
+    type_
+    for type_, topic in TOPIC_OF_TYPE.items()
+    if topic not in (DEADLINES, IN_APP, OUTCOMES) and type_ != "members.portal-access-ending.v1"
+)
+"""What one of our services decides (deadlines, outcomes, in-app messages, the end of portal access), no other may say."""
 NAMED_IN_FULL = frozenset(CONTACTS.types)
 OURS = "urn:member-notices:"
 """How the sources of our own services begin."""

@@ -74,10 +74,19 @@ def test_no_wildcard_grants_contacts() -> None:
     assert Publisher("all", sources=("urn:a",), types=("members.contact.v1",)).may_publish("members.contact.v1")
 
 
-@pytest.mark.parametrize("type_", ["notifications.sent.v1", "notifications.in-app-message.v1"])
-def test_what_the_notifier_writes_nobody_else_may(type_: str) -> None:
+@pytest.mark.parametrize(
+    "type_",
+    [
+        "notifications.sent.v1",
+        "notifications.in-app-message.v1",
+        "complaints.letter-due.v1",
+        "members.portal-access-ending.v1",
+    ],
+)
+def test_what_our_own_services_decide_nobody_else_may_say(type_: str) -> None:
     assert type_ not in PUBLISHABLE
-    assert not Publisher("all", sources=("urn:a",), types=(type_, "notifications.*")).may_publish(type_)
+    wide = Publisher("all", sources=("urn:a",), types=(type_, "notifications.*", "complaints.*", "members.*"))
+    assert not wide.may_publish(type_)
 
 
 @pytest.mark.parametrize(
