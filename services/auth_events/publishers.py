@@ -30,7 +30,7 @@ PUBLISHABLE = frozenset(
     for type_, topic in TOPIC_OF_TYPE.items()
     if topic not in (DEADLINES, IN_APP, OUTCOMES) and type_ != "members.portal-access-ending.v1"
 )
-"""What one of our services decides (deadlines, outcomes, in-app messages, the end of portal access), no other may say."""
+"""Not what our own services decide: deadlines, outcomes, in-app messages, the end of portal access."""
 NAMED_IN_FULL = frozenset(CONTACTS.types)
 OURS = "urn:member-notices:"
 """How the sources of our own services begin."""
