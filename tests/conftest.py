@@ -27,10 +27,10 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of two workers one has the real parts to itself, and the other the tests that need none."""
+    """Where several work, each file with real parts is one worker's, so that what it sets up is set up once."""
     for item in items:
-        if item.path.is_relative_to(REAL_PARTS[0]) or item.path.is_relative_to(REAL_PARTS[1]):
-            item.add_marker(pytest.mark.xdist_group("real-parts"))
+        if any(item.path.is_relative_to(folder) for folder in REAL_PARTS):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
