@@ -38,8 +38,8 @@ class Compiled:
     text: Template
     sms: Template | None
     in_app: Template | None
-    body: Template
-    """The HTML without its frame: what a letter on paper is set from."""
+    body: Template | None
+    """The HTML without its frame: what a letter on paper is set from. None: it is never on paper."""
     constant: Mapping[str, bytes]
 
 
@@ -73,8 +73,11 @@ class Compiler:
         self._names = names | {ACTIONS}
         self._problems: list[str] = []
 
-    def compile(self, source: Source, *, lists: Sequence[str] = ()) -> Compiled:
-        """`lists`: the facts that each action of a summary has its own of. Raises `TemplatesError`."""
+    def compile(self, source: Source, *, lists: Sequence[str] = (), paper: bool = False) -> Compiled:
+        """`lists`: the facts that each action of a summary has its own of. `paper`: it may be a letter on paper, too.
+
+        Raises `TemplatesError`.
+        """
         tags = Tags()
         if lists:
             source = self._with_count(source)
@@ -93,8 +96,9 @@ class Compiler:
             "subject": self._tree(tags.show(self._line(source.subject, tags)), "mail.subject"),
             "html": self._tree(tags.show_html(document), "mail.html"),
             "text": self._tree(f"{mail.text}{TEXT_RULE}{footer.text}", "mail.text"),
-            "body": self._tree(tags.show_html(mail.html), "body.html"),
         }
+        if paper:
+            trees["body"] = self._tree(tags.show_html(mail.html), "body.html")
         lines = {line for part in ("html", "text") for line in constant_lines(trees[part])}
         if source.sms is not None:
             trees["sms"] = self._tree(source.sms, "mail.sms")
@@ -113,7 +117,7 @@ class Compiler:
             parts["text"],
             parts.get("sms"),
             parts.get("in_app"),
-            parts["body"],
+            parts.get("body"),
             constant=encoded_lines(lines),
         )
 

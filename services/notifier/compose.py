@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias, cast
 
-from jinja2 import TemplateError
+from jinja2 import Template, TemplateError
 
 from schemas.complaints import Letter
 from schemas.notifications import InAppMessageV1
@@ -34,6 +34,7 @@ SUBJECT_LIMIT = 78
 """Characters of a subject: RFC 5322's line. A reference may be longer than what is left; the mail says it in full."""
 ENCLOSES = "encloses_procedure"
 """The fact by which a mail takes the complaints procedure along."""
+ON_PAPER = frozenset(NOTICE_OF_LETTER.values())
 
 
 class ComposeError(ValueError):
@@ -88,7 +89,7 @@ class Composer:
                     if notice in in_app and source.in_app is None:
                         problems[f"{notice}/{locale}.md: section in-app is missing"] = None
                     compiled[key] = Compiler(brand, locale, names | {ROLE}).compile(
-                        source, lists=_repeated(names) if notice in throttled else ()
+                        source, lists=_repeated(names) if notice in throttled else (), paper=notice in ON_PAPER
                     )
                 if ENCLOSES in names and (brand_id, locale) not in procedures:
                     with _told(problems, f"_procedure/{locale}.md"):
@@ -125,7 +126,7 @@ class Composer:
             locale = str(facts["letter_locale"])
             letter = self._of((NOTICE_OF_LETTER[cast("Letter", facts["letter"])], brand, locale))
             title = _one_line(letter.subject.render(facts))
-            yield self._enclosures.letter((brand, locale), facts, title, letter.body.render(facts))
+            yield self._enclosures.letter((brand, locale), facts, title, _on_paper(letter).render(facts))
         if facts.get(ENCLOSES):
             yield self._enclosures.procedure((brand, locale), facts)
 
@@ -160,6 +161,12 @@ class Composer:
         if compiled is None:
             raise ComposeError(key, "not loaded")
         return compiled
+
+
+def _on_paper(letter: Compiled) -> Template:
+    if letter.body is None:
+        raise KeyError("body")
+    return letter.body
 
 
 def _one_line(text: str) -> str:

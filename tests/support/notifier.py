@@ -12,13 +12,14 @@ from demo.catcher import Catcher
 from schemas.envelope import Event, new_event, write_structured
 from schemas.topics import ACTIVITY, CODES, CONTACTS, DATA_OF_TYPE, DEADLINES, LINKS, SECURITY, TOPIC_OF_TYPE
 from schemas.types import Data
+from services.notifier.brands import load_brands
 from services.notifier.main import Notifier
 from services.notifier.settings import NotifierSettings
-from services.notifier.startup import load_messages
 from services.runtime import logs
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.database import connect
 from tests.support.kafka import groups_from_now
+from tests.support.notices import composer
 
 VAULT_KEYS = "test:" + "Q" * 42 + "A="
 READ = (CODES.name, LINKS.name, SECURITY.name, DEADLINES.name, ACTIVITY.name, CONTACTS.name)
@@ -50,9 +51,9 @@ def settings(kafka: str, database: str, catcher: Catcher, group: str, **more: An
 async def running(values: NotifierSettings, clock: Clock | None = None) -> AsyncIterator[Notifier]:
     """Started, and stopped gracefully at the end; a part that failed fails the test."""
     with logging_of_a_process("notifier-under-test"):
-        brands, composer = load_messages(values)
+        brands, composed = load_brands(), composer()
         database = await connect(str(values.database_url), size=8)
-        notifier = Notifier(values, clock or SystemClock(), database, brands, composer)
+        notifier = Notifier(values, clock or SystemClock(), database, brands, composed)
         try:
             await notifier.start()
             yield notifier

@@ -15,15 +15,16 @@ from schemas.topics import (
     TOPIC_OF_TYPE,
     TOPICS,
 )
+from services.notifier.brands import load_brands
 from services.notifier.catalogue import CATALOGUE
 from services.notifier.main import TOPICS_OF_LANE, Notifier
 from services.notifier.settings import NotifierSettings
-from services.notifier.startup import load_messages
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
 from services.runtime.kafka import MAX_POLL_INTERVAL_MS, MAX_WAIT_SECONDS, Drain, create_broker, subscribe
 from services.runtime.process import Process
 from services.runtime.settings import KafkaSettings
+from tests.support.notices import composer
 
 GROUP = "group-of-the-test"
 READ = [topic for topics in TOPICS_OF_LANE.values() for topic in topics]
@@ -47,9 +48,9 @@ def subscribers() -> list[Any]:
         twilio_sender="+32460000000",
         twilio_api_base_url="http://127.0.0.1:1",
     )
-    brands, composer = load_messages(settings)
+    brands, composed = load_brands(), composer()
     nowhere = cast("Database", None)  # nothing is asked before it starts
-    notifier = Notifier(settings, SystemClock(), nowhere, brands, composer)
+    notifier = Notifier(settings, SystemClock(), nowhere, brands, composed)
     for lane, topics in TOPICS_OF_LANE.items():
         for topic in topics:
             notifier._subscribe(lane, topic)
