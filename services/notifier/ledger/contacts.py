@@ -175,6 +175,9 @@ class Contacts:
             [entry.member_id for entry in tombstones],
             [entry.time for entry in tombstones],
         )
+        members = [row["member_id"] for row in forgotten]
+        # Windows before the notifications they carry, as whoever accepts locks them.
+        await self._forget_addresses(session, members, before)
         await session.execute(
             f"""
             UPDATE notifier.notifications n
@@ -183,7 +186,7 @@ class Contacts:
             WHERE n.member_id = ANY($1::text[]) AND n.due_at IS NOT NULL AND n.state <> 'handing-over'
               AND n.notice <> 'account-deleted' AND {IS_MEMBERS}
             """,  # noqa: S608 (a constant)
-            [row["member_id"] for row in forgotten],
+            members,
             now,
         )
         await session.execute(
@@ -191,9 +194,8 @@ class Contacts:
             UPDATE notifier.notifications n SET address = NULL, address_hash = NULL, facts = NULL
             WHERE n.member_id = ANY($1::text[]) AND n.due_at IS NULL AND n.facts IS NOT NULL AND {IS_MEMBERS}
             """,  # noqa: S608 (a constant)
-            [row["member_id"] for row in forgotten],
+            members,
         )
-        await self._forget_addresses(session, [row["member_id"] for row in forgotten], before)
 
     async def _forget_addresses(self, session: Session, members: list[str], before: Mapping[str, Known]) -> None:
         """Their hashes too, whatever they were kept for."""
