@@ -199,13 +199,12 @@ class Contacts:
 
     async def _forget_addresses(self, session: Session, members: list[str], before: Mapping[str, Known]) -> None:
         """Their hashes too, whatever they were kept for."""
-        contacts = [known.contact for member in members if (known := before.get(member)) is not None]
-        hashes = {
-            self._sealer.search_hash(address)
-            for contact in contacts
-            for addresses in addresses_of(contact).values()
-            for address in addresses
-        }
+        known = [before[member] for member in members if member in before]
+        addresses = [
+            *(address for each in known for of_channel in addresses_of(each.contact).values() for address in of_channel),
+            *(left.address for each in known for left in each.left),
+        ]
+        hashes = set(map(self._sealer.search_hash, addresses))
         await session.execute("DELETE FROM notifier.suppressions WHERE address_hash = ANY($1::bytea[])", list(hashes))
         await session.execute("DELETE FROM notifier.throttles WHERE member_id = ANY($1::text[])", members)
 
