@@ -201,7 +201,7 @@ class Contacts:
         """Their hashes too, whatever they were kept for."""
         known = [before[member] for member in members if member in before]
         addresses = [
-            *(address for each in known for of_channel in addresses_of(each.contact).values() for address in of_channel),
+            *(address for each in known for some in addresses_of(each.contact).values() for address in some),
             *(left.address for each in known for left in each.left),
         ]
         hashes = set(map(self._sealer.search_hash, addresses))
