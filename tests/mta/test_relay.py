@@ -133,7 +133,7 @@ async def test_a_relay_that_is_away_gets_everything_once_when_it_is_back(postfix
     async with house.notifier(**handing_to(postfix, "full")):
         await house.upstream.publish(*map(locked, members))
         await wait_for(lambda: _tried(house, members, 2), "two attempts for each")
-        assert await states(house) == {("retrying", "smtp:disconnected"): len(members)}
+        assert not {state for state, _ in await states(house)} & {"sent", "unknown", "failed"}
         postfix.start()
         await all_sent(house, len(members))
     await wait_for(lambda: postfix.count() == len(members), "every mail")
