@@ -38,6 +38,11 @@ def words_of(user_agent: str | None) -> Words:
     return Words(*(None if word == _UNKNOWN else word for word in (browser, system)))
 
 
+def load() -> None:
+    """The tables, once, before anybody waits: a third of a second."""
+    words_of("-")
+
+
 def network_of(text: str | None) -> str | None:
     """The network of an address; a name of a network in lower case."""
     if not text:

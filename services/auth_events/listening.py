@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from schemas.topics import CONTACTS, SIGN_ONS
+from services.auth_events import browser
 from services.auth_events.contacts import Contacts
 from services.auth_events.follow import SERVICE, Following
 from services.auth_events.hand_over import DATABASE_ERRORS, UnavailableError, within
@@ -81,6 +82,7 @@ class Listening:
         }
 
     def start(self, process: Process) -> None:
+        browser.load()
         for name, following in self._followings.items():
             process.run(name, following.run(process.stopping))
             process.on_stop(name, following.end)

@@ -248,48 +248,15 @@ def test_a_longer_id_than_ours_may_be_is_hashed_and_stays_the_same() -> None:
 leaves = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just("\x00") | st.just("\ud800")
 )
-names = st.sampled_from(
-    [
-        "type",
-        "realmName",
-        "id",
-        "time",
-        "authDetails",
-        "userId",
-        "details",
-        "credential_type",
-        "username",
-        "email",
-        "updated_email",
-        "previous_email",
-        "resourcePath",
-        "data",
-        "events",
-        "uuid",
-        "published",
-        "eventType",
-        "outcome",
-        "result",
-        "target",
-        "client",
-        "actor",
-        "transaction",
-        "debugContext",
-        "log_id",
-        "date",
-        "user_id",
-        "user_name",
-        "iss",
-        "jti",
-        "iat",
-        "sub_id",
-        "format",
-        "sub",
-        "identifiers",
-        "user",
-        "event_timestamp",
-    ]
-)
+
+
+def _names(document: Any) -> set[str]:
+    if isinstance(document, dict):
+        return set(document).union(*map(_names, document.values()))
+    return set().union(*map(_names, document)) if isinstance(document, list) else set()
+
+
+names = st.sampled_from(sorted(_names([json.loads(path.read_text()) for path in SAMPLES.rglob("*.json")])))
 anything = st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=6))
 
 
