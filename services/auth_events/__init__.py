@@ -18,6 +18,7 @@ identities  SQL: who is who at which provider
 contacts    members' contacts in → identities
 sign_ons    sign-ons in → is this browser new to its member?
 browser     PURE: by what a browser is known again, and what it is called
+reception   what the hooks need of the process
 listening   these, run beside the intake and never in its way
 
 coverage     members' activity in → timers

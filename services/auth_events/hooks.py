@@ -11,7 +11,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Any, NoReturn
 
 import structlog
@@ -24,7 +23,7 @@ from services.auth_events import problems, trust
 from services.auth_events.body import read_body
 from services.auth_events.hand_over import UnavailableError
 from services.auth_events.intake import CLIENT_CLOSED_REQUEST, RETRY_AFTER_SECONDS, answer
-from services.auth_events.jwks import Jwks, KeysAwayError, fetch
+from services.auth_events.jwks import Jwks, KeysAwayError
 from services.auth_events.metrics import Metrics, Told, UpstreamMetrics
 from services.auth_events.problems import Problem, RefusedError
 from services.auth_events.providers import auth0, keycloak, okta, ssf
@@ -227,15 +226,6 @@ class Hooks:
         log.info("upstream_refused", kind=kind, status=400, code=refused.err, rule=refused.description)
         document = {"err": refused.err, "description": refused.description}
         return JSONResponse(document, status_code=400, headers={"Content-Language": "en"})
-
-
-def keys_of(upstreams: Upstreams, metrics: UpstreamMetrics) -> dict[str, Jwks]:
-    """A transmitter's keys by its entry's name."""
-    now = asyncio.get_running_loop().time
-    return {
-        source.upstream.name: Jwks(source.jwks_uri, fetch, now, partial(metrics.record_keys, source.upstream.name))
-        for source in upstreams.of("ssf")
-    }
 
 
 def _json(body: bytes) -> Any:

@@ -4,7 +4,6 @@ As with `timekeeping`, what fails is begun again, and `/readyz` does not ask.
 """
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -13,42 +12,23 @@ from schemas.topics import CONTACTS, SIGN_ONS
 from services.auth_events import browser
 from services.auth_events.contacts import Contacts
 from services.auth_events.follow import SERVICE, Following
-from services.auth_events.hand_over import DATABASE_ERRORS, UnavailableError, within
-from services.auth_events.metrics import TimerMetrics, Told, UpstreamMetrics
-from services.auth_events.providers.signals import Signal
+from services.auth_events.metrics import TimerMetrics, UpstreamMetrics
 from services.auth_events.settings import AuthEventsSettings
 from services.auth_events.sign_ons import Browsers, SignOns
 from services.auth_events.whose import Whose
 from services.runtime.clock import Clock
-from services.runtime.database import describe, is_away
+from services.runtime.database import Database, describe, is_away
 from services.runtime.kafka import lags, producer_of
-from services.runtime.outbox import pause
+from services.runtime.outbox import Outbox, pause
 from services.runtime.process import Process
 from services.runtime.publisher import Publisher
+from services.runtime.vault import Vault
 
 log = structlog.get_logger()
 
-TAKE_SECONDS = 1.5
 UPKEEP_SECONDS = 10.0
 FORGET_EVERY = timedelta(hours=1)
 BATCH = 500
-
-
-class Taking:
-    """Signals into the database within `TAKE_SECONDS`. Raises `UnavailableError`: sending them again helps."""
-
-    def __init__(self, whose: Whose, clock: Clock) -> None:
-        self._whose = whose
-        self._clock = clock
-
-    async def take(self, signals: Sequence[Signal]) -> list[Told]:
-        try:
-            return await within(TAKE_SECONDS, self._whose.take(signals, self._clock.now()))
-        except DATABASE_ERRORS as error:
-            log.warning("upstream_not_taken", **describe(error))
-            if not is_away(error):
-                raise
-            raise UnavailableError from None
 
 
 class Listening:
@@ -56,11 +36,13 @@ class Listening:
         self,
         settings: AuthEventsSettings,
         clock: Clock,
-        parts: tuple[Whose, Browsers],
+        database: Database,
+        outbox: Outbox,
         metrics: tuple[TimerMetrics, UpstreamMetrics],
     ) -> None:
         self._clock = clock
-        self._whose, self._browsers = parts
+        self._whose = Whose(database, outbox, Vault.parse(settings.vault_keys.get_secret_value()))
+        self._browsers = Browsers(database, outbox)
         self._topics_metrics, self._metrics = metrics
         self._publisher = Publisher(lambda: producer_of(settings, f"{SERVICE}-dead-letters-of-upstreams"))
         self._forget_at: datetime | None = None

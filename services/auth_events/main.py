@@ -9,17 +9,14 @@ from starlette.applications import Starlette
 
 from schemas.topics import AUTH_EVENTS_DEAD_LETTERS, TOPICS
 from services.auth_events.hand_over import HandOver
-from services.auth_events.hooks import Hooks, keys_of
 from services.auth_events.intake import Intake
-from services.auth_events.jwks import Jwks
-from services.auth_events.listening import Listening, Taking
+from services.auth_events.listening import Listening
 from services.auth_events.metrics import Metrics, TimerMetrics, UpstreamMetrics
 from services.auth_events.publishers import Publishers
+from services.auth_events.reception import Reception
 from services.auth_events.settings import AuthEventsSettings
-from services.auth_events.sign_ons import Browsers
 from services.auth_events.timekeeping import CONNECTIONS, Timekeeping
 from services.auth_events.upstreams import Upstreams
-from services.auth_events.whose import Whose
 from services.runtime import health, logs
 from services.runtime.clock import Clock
 from services.runtime.database import Database, close, connect, connect_to_schema
@@ -89,29 +86,22 @@ class AuthEvents:
         self._relaying = Publisher(lambda: producer_of(settings, f"{SERVICE}-relay"))
         self._timekeeping: Timekeeping | None = None
         self._listening: Listening | None = None
-        self._keys: dict[str, Jwks] = {}
+        self._reception: Reception | None = None
 
     async def start(self) -> None:
         """Every part running; the line that says where."""
         metrics = Metrics(self.registry)
-        vault = Vault.parse(self._settings.vault_keys.get_secret_value())
-        outbox = Outbox("auth_events", vault)
+        outbox = Outbox("auth_events", Vault.parse(self._settings.vault_keys.get_secret_value()))
         hand_over = HandOver(self._database, outbox, self._direct)
         intake = Intake(self._publishers, hand_over.take, metrics)
-        own = await connect(str(self._settings.database_url), size=CONNECTIONS, application=f"{SERVICE}-timers")
         timer_metrics, upstream_metrics = TimerMetrics(self.registry), UpstreamMetrics(self.registry)
+        own = await connect(str(self._settings.database_url), size=CONNECTIONS, application=f"{SERVICE}-timers")
         self._timekeeping = Timekeeping(self._settings, self._clock, own, outbox, timer_metrics)
-        self._listening = Listening(
-            self._settings,
-            self._clock,
-            (Whose(own, outbox, vault), Browsers(own, outbox)),
-            (timer_metrics, upstream_metrics),
-        )
-        taking = Taking(Whose(self._database, outbox, vault), self._clock)
-        self._keys = keys_of(self._upstreams, upstream_metrics)
-        hooks = Hooks(self._upstreams, taking.take, self._clock, self._keys, (metrics, upstream_metrics))
+        self._listening = Listening(self._settings, self._clock, own, outbox, (timer_metrics, upstream_metrics))
+        self._reception = await Reception.open(self._settings, self._upstreams, self._clock, outbox)
+        hooks = self._reception.hooks(metrics, upstream_metrics).routes()
         app = Starlette(
-            routes=[*intake.routes(), *hooks.routes(), *health.routes({"acceptance": hand_over.check}, self.registry)],
+            routes=[*intake.routes(), *hooks, *health.routes({"acceptance": hand_over.check}, self.registry)],
             exception_handlers=intake.exception_handlers(),
         )
         server = health.HttpServer(app, self._settings.http_host, self._settings.http_port)
@@ -128,17 +118,12 @@ class AuthEvents:
         self.process.on_stop("http", stop_serving)
         self._timekeeping.start(self.process)
         self._listening.start(self.process)
-        log.info(
-            "listening",
-            host=self._settings.http_host,
-            port=server.port,
-            publishers=self._publishers.names(),
-            providers=self._upstreams.names(),
-        )
+        known = {"publishers": self._publishers.names(), "providers": self._upstreams.names()}
+        log.info("listening", host=self._settings.http_host, port=server.port, **known)
 
     async def close(self) -> None:
-        for keys in self._keys.values():
-            await keys.close()
+        if self._reception is not None:
+            await self._reception.close()
         if self._listening is not None:
             await self._listening.close()
         if self._timekeeping is not None:

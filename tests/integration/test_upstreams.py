@@ -207,6 +207,16 @@ async def test_what_waits_is_encrypted_and_ends_visibly_when_nobody_claims_it(re
     assert await receiver.told() == []
 
 
+async def test_a_deleted_account_whose_contact_is_gone_already_is_told_to_the_address_named(
+    receiver: Receiver,
+) -> None:
+    await receiver.okta(sample("okta/deleted.json"))
+    (told,) = await receiver.told()
+    assert told["subject"].startswith("user-")
+    assert told["data"]["email"] == "ann@example.test"
+    assert told["data"]["brand"] == "cigna-healthcare"
+
+
 async def test_an_event_that_comes_while_its_contact_comes_is_never_lost(receiver: Receiver) -> None:
     document = sample("okta/password-changed.json")
     for number in range(20):

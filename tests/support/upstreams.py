@@ -19,9 +19,9 @@ from services.auth_events.hooks import Hooks
 from services.auth_events.identities import Known, identity_of
 from services.auth_events.intake import Intake
 from services.auth_events.jwks import Jwks
-from services.auth_events.listening import Taking
 from services.auth_events.metrics import Metrics, UpstreamMetrics
 from services.auth_events.publishers import Publishers
+from services.auth_events.reception import Taking
 from services.auth_events.upstreams import Upstreams
 from services.auth_events.whose import Whose
 from services.runtime.clock import FixedClock
@@ -64,6 +64,7 @@ def providers_file(path: Path, *, jwks_uri: str = "http://127.0.0.1:9/jwks", per
         [[okta]]
         name = "org"
         issuer = "{OKTA}"
+        brand = "cigna-healthcare"
         token_sha256 = ["{sha256(OKTA_TOKEN)}"]
         [[auth0]]
         name = "tenant"
