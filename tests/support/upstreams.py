@@ -129,7 +129,7 @@ class Receiver:
         metrics = (Metrics(self.registry), UpstreamMetrics(self.registry))
         self.metrics = metrics[1]
         self.jwks = Jwks("https://idp.example.test/jwks", self.transmitter.fetch, lambda: self._seconds)
-        hooks = Hooks(
+        self.hooks = Hooks(
             Upstreams.read(self._file),
             Taking(self.whose, self.clock).take,
             self.clock,
@@ -137,7 +137,7 @@ class Receiver:
             metrics,
         )
         handlers = Intake(Publishers({}), None, metrics[0]).exception_handlers()  # type: ignore[arg-type]
-        app = Starlette(routes=hooks.routes(), exception_handlers=handlers)
+        app = Starlette(routes=self.hooks.routes(), exception_handlers=handlers)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://auth-events")
         return self
