@@ -8,21 +8,45 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from schemas.topics import AUTH_EVENTS_DEAD_LETTERS, CONTACTS, SECURITY
 from services.runtime.kafka import producer_of
 from services.runtime.settings import KafkaSettings
 from tests.support.auth_events import AuthEvents
 from tests.support.kafka import Record, Tape
-from tests.support.upstreams import OKTA, OKTA_TOKEN, REALM, contact_of, providers_file, rows, sample, signature
+from tests.support.upstreams import (
+    AUTH0,
+    AUTH0_TOKEN,
+    OKTA,
+    OKTA_TOKEN,
+    REALM,
+    TRANSMITTER,
+    Transmitter,
+    contact_of,
+    providers_file,
+    rows,
+    sample,
+    serving,
+    signature,
+)
 from tests.support.waiting import wait_for
 
 
 @pytest.fixture
-async def service(kafka: str, database: str, tmp_path: Path) -> AsyncIterator[AuthEvents]:
-    providers = providers_file(tmp_path / "providers.toml")
-    async with AuthEvents(tmp_path, kafka=kafka, database=database, providers=providers) as running:
-        yield running
+def transmitter() -> Transmitter:
+    return Transmitter()
+
+
+@pytest.fixture
+async def service(kafka: str, database: str, tmp_path: Path, transmitter: Transmitter) -> AsyncIterator[AuthEvents]:
+    async def jwks(_: web.Request) -> web.Response:
+        return web.Response(body=await transmitter.fetch(""), content_type="application/json")
+
+    async with serving({"/jwks": jwks}) as base:
+        providers = providers_file(tmp_path / "providers.toml", jwks_uri=f"{base}/jwks")
+        async with AuthEvents(tmp_path, kafka=kafka, database=database, providers=providers) as running:
+            yield running
 
 
 class Member:
@@ -35,7 +59,7 @@ class Member:
         self._database = database
 
     async def contact(self) -> None:
-        document = contact_of(self.id, [(REALM, self.user), (OKTA, self.user)])
+        document = contact_of(self.id, [(issuer, self.user) for issuer in (REALM, OKTA, AUTH0, TRANSMITTER)])
         response = await self._service.post(document, token=self._service.file.administration)
         assert response.status_code == 202
 
@@ -83,6 +107,38 @@ async def test_an_event_before_its_contact_is_told_when_the_contact_comes(
         assert member.types(records) == ["identity.password-changed.v1"] * 2
         await member.okta("locked")
         await tape.until(lambda records: member.types(records)[2:] == ["identity.account-locked.v1"], "lock")
+
+
+async def test_what_auth0_and_a_transmitter_send_is_told_once(
+    service: AuthEvents, kafka: str, database: str, transmitter: Transmitter
+) -> None:
+    member = Member(service, database)
+    await member.contact()
+    now = datetime.now(UTC)
+    log = sample("auth0/array.json")[1]
+    log |= {"log_id": uuid.uuid4().hex, "data": log["data"] | {"user_id": member.user, "date": now.isoformat()}}
+    subject = {"format": "iss_sub", "iss": TRANSMITTER, "sub": member.user}
+    claims = sample("ssf/security-key-created.json") | {"jti": uuid.uuid4().hex, "sub_id": subject}
+    claims["iat"] = int(now.timestamp())
+    for payload in claims["events"].values():
+        payload["event_timestamp"] = int(now.timestamp())
+    media_type = {"Content-Type": "application/secevent+jwt"}
+    async with Tape(kafka, SECURITY.name) as tape:
+        for _ in range(2):
+            response = await service.http.post("/v1/auth0/logs", json=log, headers={"Authorization": AUTH0_TOKEN})
+            assert response.status_code == 202
+            token = transmitter.sign(claims)
+            response = await service.http.post("/v1/security-events", content=token, headers=media_type)
+            assert (response.status_code, response.content) == (202, b"")
+        await tape.until(lambda records: len(member.types(records)) == 2, "both")
+        await member.okta("password-changed")
+        records = await tape.until(lambda records: len(member.types(records)) > 2, "what came after them")
+    assert member.types(records) == [
+        "identity.account-locked.v1",
+        "identity.security-method-enrolled.v1",
+        "identity.password-changed.v1",
+    ]
+    assert transmitter.fetches == 1
 
 
 async def test_a_second_browser_is_told_of_and_the_first_is_not(service: AuthEvents, kafka: str, database: str) -> None:

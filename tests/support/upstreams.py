@@ -3,12 +3,16 @@
 import hashlib
 import hmac
 import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import asyncpg
 import httpx
+from aiohttp import web
+from aiohttp.typedefs import Handler
 from joserfc import jws
 from joserfc.jwk import Key, RSAKey
 from prometheus_client import CollectorRegistry, generate_latest
@@ -209,6 +213,21 @@ def contact_of(member: str, identities: Any = IDENTITIES, **changes: Any) -> Tol
         "time": datetime.now(UTC).isoformat(),
         "data": data,
     }
+
+
+@asynccontextmanager
+async def serving(pages: Mapping[str, Handler]) -> AsyncIterator[str]:
+    """A small HTTP server on a free port; yields its address."""
+    app = web.Application()
+    app.router.add_routes([web.get(path, page) for path, page in pages.items()])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 async def rows(dsn: str, query: str) -> list[asyncpg.Record]:
