@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+SLOW := --ignore=tests/chaos --ignore=tests/mta --ignore=tests/keycloak
 CODE := bootstrap.py demo deploy schemas services tests
 COMPOSE := docker compose --file deploy/compose.yaml
 
@@ -22,7 +23,7 @@ demo: ## A day in the life of a member, on a real Kafka and PostgreSQL. ONCE=1 c
 .PHONY: test
 test: static ## Everything: check, then all tests on a real broker and database. One pytest run.
 	@$(PYTHON) bootstrap.py test
-	@$(PYTEST) --ignore=tests/chaos --ignore=tests/mta --numprocesses=3 --dist=loadgroup --no-loadscope-reorder
+	@$(PYTEST) $(SLOW) --numprocesses=3 --dist=loadgroup --no-loadscope-reorder
 
 .PHONY: check
 check: static ## The fast half of test, without broker and database.
@@ -90,6 +91,11 @@ down: ## End what up started. VOLUMES=1 removes its data too.
 chaos: ## The path under attack: kill -9, standstill, outages, broken builds. 20 minutes; no part of test.
 	@$(PYTHON) bootstrap.py test
 	@$(PYTEST) --capture=no --durations=0 tests/chaos
+
+.PHONY: test-keycloak
+test-keycloak: ## A live Keycloak 26 posts to auth-events. Needs Maven, 180 MB to download once; no part of test.
+	@$(PYTHON) bootstrap.py test
+	@$(PYTEST) tests/keycloak
 
 .PHONY: preview
 preview: ## Every message in a gallery, var/gallery/index.html. AGAINST=main shows only what differs, side by side.

@@ -2,6 +2,7 @@
 
     schemas/json/<type>.json              JSON Schema of the whole event
     schemas/asyncapi/member-notices.json  AsyncAPI 3.0
+    schemas/openapi/auth-events.json      OpenAPI 3.1 of auth_events' HTTP
 
 `--check` writes nothing and exits 1 when a file differs from what the models say. Without it, a change that would
 break a schema already there is refused, also with exit 1: that version is somebody's contract.
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from schemas import openapi_document
 from schemas.asyncapi_document import document
 from schemas.compatibility import breaches
 from schemas.json_schema import event_schemas
@@ -25,6 +27,7 @@ def rendered(schemas: Mapping[str, Any]) -> dict[str, str]:
     """Path below `schemas/` → the file's whole text."""
     files = {f"json/{type_}.json": schema for type_, schema in schemas.items()}
     files["asyncapi/member-notices.json"] = document()
+    files["openapi/auth-events.json"] = openapi_document.document()
     return {path: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for path, content in files.items()}
 
 
@@ -35,7 +38,11 @@ def published(folder: Path) -> dict[str, Any]:
 
 def drift(files: Mapping[str, str], folder: Path) -> list[str]:
     """What is missing, stale, or there without a model; empty when the files are what the models say."""
-    there = {path.relative_to(folder).as_posix() for name in ("json", "asyncapi") for path in folder.glob(f"{name}/*")}
+    there = {
+        path.relative_to(folder).as_posix()
+        for name in ("json", "asyncapi", "openapi")
+        for path in folder.glob(f"{name}/*")
+    }
     found = [f"{path}: no model makes it" for path in sorted(there - files.keys())]
     for path, text in files.items():
         if path not in there:

@@ -69,7 +69,7 @@ class HandOver:
             else:
                 return "broker"
         try:
-            await _within(OUTBOX_SECONDS, self._outbox.add(self._database, messages))
+            await within(OUTBOX_SECONDS, self._outbox.add(self._database, messages))
         except DATABASE_ERRORS as error:
             log.warning("outbox_write_failed", **describe(error))
             raise UnavailableError from None
@@ -79,7 +79,7 @@ class HandOver:
     async def check(self) -> str | None:
         """Ready while one of the two can take events; an outbox that is there but not usable is not ready."""
         try:
-            await _within(ASK_SECONDS, store.any_queued(self._database, []))
+            await within(ASK_SECONDS, store.any_queued(self._database, []))
         except DATABASE_ERRORS as error:
             if not is_away(error):
                 return f"outbox not usable ({describe(error)}); has `member-notices migrate` been run?"
@@ -94,13 +94,13 @@ class HandOver:
         """None: the database could not be asked."""
         keys = {message.key.decode() for message in messages if message.key is not None}
         try:
-            return await _within(ASK_SECONDS, store.any_queued(self._database, keys))
+            return await within(ASK_SECONDS, store.any_queued(self._database, keys))
         except DATABASE_ERRORS as error:
             log.warning("outbox_not_asked", **describe(error))
             return None
 
 
-async def _within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     """Returns or raises in time, whatever the work does.
 
     `asyncio.timeout` does not: a cancelled asyncpg statement asks the server to cancel it, and waits for the answer of

@@ -20,6 +20,7 @@ from schemas.envelope import Event, write_structured
 from schemas.topics import TOPIC_OF_TYPE
 from schemas.types import Data
 from services.auth_events import problems
+from services.auth_events.body import BODY_SECONDS, read_body
 from services.auth_events.hand_over import UnavailableError
 from services.auth_events.metrics import Metrics, Place
 from services.auth_events.problems import Problem, RefusedError
@@ -29,8 +30,6 @@ from services.runtime.publisher import Message
 
 log = structlog.get_logger()
 
-MAX_BODY_BYTES = 1_048_576
-BODY_SECONDS = 10.0
 RETRY_AFTER_SECONDS = 5
 RECORD_OVERHEAD_BYTES = 256
 """A record batch of one: 61 bytes of batch header, and lengths, offsets and timestamps as varints."""
@@ -62,7 +61,7 @@ class Intake:
             response = await self._accept(request)
         except RefusedError as refused:
             self.metrics.record_refused(refused.problem.code)
-            response = _answer(refused.problem)
+            response = answer(refused.problem)
         except ClientDisconnect:
             response = Response(status_code=CLIENT_CLOSED_REQUEST)
         self.metrics.record_answer(response.status_code, asyncio.get_running_loop().time() - started)
@@ -71,7 +70,7 @@ class Intake:
     async def _accept(self, request: Request) -> Response:
         publisher = self._publisher(request)
         try:
-            events = cloudevents.read(request.headers.items(), await self._body(request))
+            events = cloudevents.read(request.headers.items(), await read_body(request, self.body_seconds))
             _refuse_foreign(events, publisher)
             messages = _messages(events)
         except RefusedError as refused:
@@ -99,24 +98,6 @@ class Intake:
             log.info("events_refused", publisher=None, status=401, code="token")
             raise RefusedError(problems.unauthorized())
         return publisher
-
-    async def _body(self, request: Request) -> bytes:
-        """Read no more than the limit, whatever Content-Length says."""
-        too_large = problems.too_large("The body", f"{MAX_BODY_BYTES} bytes", "Send fewer events in one request.")
-        announced = request.headers.get("content-length", "")
-        # By digits first: Python refuses to read a number of thousands of them.
-        if announced.isdecimal() and (len(announced) > len(str(MAX_BODY_BYTES)) or int(announced) > MAX_BODY_BYTES):
-            raise RefusedError(too_large)
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self.body_seconds):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > MAX_BODY_BYTES:
-                        raise RefusedError(too_large)
-        except TimeoutError:
-            raise RefusedError(problems.slow_body(self.body_seconds)) from None
-        return bytes(body)
 
 
 def _refuse_foreign(events: Sequence[Event[Data]], publisher: Publisher) -> None:
@@ -146,7 +127,7 @@ def _messages(events: Sequence[Event[Data]]) -> list[Message]:
     return list(messages.values())
 
 
-def _answer(problem: Problem) -> Response:
+def answer(problem: Problem) -> Response:
     return JSONResponse(
         problem.body(), status_code=problem.status, headers=dict(problem.headers), media_type=problems.MEDIA_TYPE
     )
@@ -155,9 +136,9 @@ def _answer(problem: Problem) -> Response:
 async def _http_refusal(_: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    return _answer(problems.of_http(error.status_code, error.headers or {}))
+    return answer(problems.of_http(error.status_code, error.headers or {}))
 
 
 async def _defect(_: Request, error: Exception) -> Response:
     log.error("request_failed", exc_info=error)
-    return _answer(problems.internal())
+    return answer(problems.internal())

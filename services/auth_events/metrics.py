@@ -9,6 +9,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.auth_events.access import Fired, Result
+from services.auth_events.providers.signals import Reason
 from services.auth_events.timers import Standing
 from services.runtime.lags import Lags
 
@@ -16,6 +17,10 @@ Place = Literal["broker", "outbox"]
 """Where an event was when it was answered 202."""
 Heard = Result | Literal["not-ours"]
 """`not-ours`: a record of another type, or one that cannot be read and does not say that it is about coverage."""
+Told = Literal["told", "waiting", "duplicate", "twin", "late"]
+"""What became of an event that a provider sent."""
+SignOn = Literal["known", "first", "new", "indistinct"]
+"""`new`: a notice; `first`: the member's first sign-on ever; `indistinct`: nothing was said by which to know it."""
 ANSWER_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5)
 BATCH_BUCKETS = (0.01, 0.05, 0.25, 1, 5, 15, 30, 60, 90, 150, 300)
 FIRED: tuple[Fired, ...] = ("first", "reminder", "missed")
@@ -142,3 +147,63 @@ class TimerMetrics:
 
     def record_skew(self, seconds: float) -> None:
         self._skew.set(seconds)
+
+
+class UpstreamMetrics:
+    """What is counted of providers, of whose their events are, and of sign-ons."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._events = Counter(
+            "auth_events_upstream_events",
+            "Events of providers, by what became of them",
+            ["upstream", "fate"],
+            registry=registry,
+        )
+        self._ignored = Counter(
+            "auth_events_upstream_ignored",
+            "Payloads of providers that mean nothing to us, by why",
+            ["upstream", "reason"],
+            registry=registry,
+        )
+        self._refused = Counter(
+            "auth_events_upstream_refused", "Requests of providers refused", ["kind", "code"], registry=registry
+        )
+        self._keys = Counter(
+            "auth_events_jwks_fetches", "Fetches of a transmitter's keys", ["upstream", "result"], registry=registry
+        )
+        self._waiting = Gauge(
+            "auth_events_waiting", "Events of providers whose member is not known yet", registry=registry
+        )
+        self._waiting_age = Gauge(
+            "auth_events_waiting_seconds", "Age of the oldest event that waits for its member", registry=registry
+        )
+        self._woken = Counter("auth_events_woken", "Events that waited and were told", registry=registry)
+        self._unclaimed = Counter(
+            "auth_events_unclaimed", "Events that ended because no contact named their subject", registry=registry
+        )
+        self._sign_ons = Counter("auth_events_sign_ons", "Sign-ons looked at", ["result"], registry=registry)
+
+    def record_event(self, upstream: str, fate: Told) -> None:
+        self._events.labels(upstream, fate).inc()
+
+    def record_ignored(self, upstream: str, reason: Reason) -> None:
+        self._ignored.labels(upstream, reason).inc()
+
+    def record_refused(self, kind: str, code: str) -> None:
+        self._refused.labels(kind, code).inc()
+
+    def record_keys(self, upstream: str, result: Literal["fetched", "failed"]) -> None:
+        self._keys.labels(upstream, result).inc()
+
+    def record_waiting(self, count: int, oldest_seconds: float) -> None:
+        self._waiting.set(count)
+        self._waiting_age.set(oldest_seconds)
+
+    def record_woken(self, count: int) -> None:
+        self._woken.inc(count)
+
+    def record_unclaimed(self, count: int) -> None:
+        self._unclaimed.inc(count)
+
+    def record_sign_on(self, result: SignOn) -> None:
+        self._sign_ons.labels(result).inc()

@@ -201,3 +201,70 @@ def internal() -> Problem:
         title="A defect of ours",
         detail="Repeat the request later with the same ids; the log of auth_events says what happened.",
     )
+
+
+def unproven(field: str, rule: str) -> Problem:
+    """A provider's request that nothing proves to be the provider's."""
+    return Problem(
+        status=401,
+        code="unproven",
+        title="Not proven to come from a provider that we know",
+        detail="Compare the secret at the provider with AUTH_EVENTS_PROVIDERS_FILE; docs/upstreams.md says which.",
+        field=field,
+        rule=rule,
+        headers=(("WWW-Authenticate", 'Upstream realm="auth-events"'),),
+    )
+
+
+def not_yours(field: str, rule: str) -> Problem:
+    return Problem(
+        status=403,
+        code="not-yours",
+        title="This secret is for another one",
+        detail="Each realm has its own entry in AUTH_EVENTS_PROVIDERS_FILE, and its own secret.",
+        field=field,
+        rule=rule,
+    )
+
+
+def outside_window(field: str, rule: str) -> Problem:
+    return Problem(
+        status=403,
+        code="outside-window",
+        title="Too old, or not yet",
+        detail="Nothing was told of it; sending it again changes nothing. Compare the clocks if it is new.",
+        field=field,
+        rule=rule,
+    )
+
+
+def unreadable(rule: str) -> Problem:
+    return Problem(
+        status=400,
+        code="unreadable",
+        title="Not what this provider sends",
+        detail="docs/upstreams.md says what each address takes.",
+        field="$",
+        rule=rule,
+    )
+
+
+def strangers(retry_after_seconds: int) -> Problem:
+    return Problem(
+        status=429,
+        code="strangers",
+        title="Too many requests that nothing proves",
+        detail="Mend the secret first.",
+        headers=(("Retry-After", str(retry_after_seconds)),),
+    )
+
+
+def too_many(retry_after_seconds: int) -> Problem:
+    """503 and not 429: some providers send again after a 5xx only."""
+    return Problem(
+        status=503,
+        code="too-many",
+        title="More than this provider's entry allows in a second",
+        detail="Send it again later; or raise `per_second` in AUTH_EVENTS_PROVIDERS_FILE.",
+        headers=(("Retry-After", str(retry_after_seconds)),),
+    )

@@ -73,9 +73,9 @@ class Publishers:
         except UnicodeDecodeError:
             raise _refusal(["is not UTF-8"]) from None
         except tomllib.TOMLDecodeError as error:
-            raise _refusal([f"is not TOML ({_position(error)})"]) from None
+            raise _refusal([f"is not TOML ({position(error)})"]) from None
         except ValidationError as error:
-            raise _refusal([_sentence(dict(problem)) for problem in error.errors(include_input=False)]) from None
+            raise _refusal([sentence(dict(problem)) for problem in error.errors(include_input=False)]) from None
         return cls(
             {
                 bytes.fromhex(token): Publisher(entry.name, entry.sources, entry.types)
@@ -160,13 +160,13 @@ def _overlap(one: str, other: str) -> bool:
     return _matches(one, other.removesuffix("*")) or _matches(other, one.removesuffix("*"))
 
 
-def _position(error: tomllib.TOMLDecodeError) -> str:
+def position(error: tomllib.TOMLDecodeError) -> str:
     """Where, without what: the message quotes the file."""
     found = re.search(r"at (line [0-9]+, column [0-9]+|end of document)\)$", str(error))
     return found[0].rstrip(")") if found else "syntax"
 
 
-def _sentence(problem: dict[str, Any]) -> str:
+def sentence(problem: dict[str, Any]) -> str:
     path = ".".join(str(part) for part in problem["loc"])
     message = str(problem["msg"]).removeprefix("Value error, ")
     return f"{path}: {message}" if path else message

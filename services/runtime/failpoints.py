@@ -34,6 +34,9 @@ POINTS = frozenset(
         "relayed-before-delete",  # the broker has it; the outbox has it still
         "decided-before-commit",  # complaint_sla: a sweep has decided; nothing is committed
         "timers-fired-before-commit",  # auth_events: a sweep has said what was due; nothing is committed
+        "upstream-taken-before-commit",  # auth_events: a provider's events are taken; nothing is committed
+        "contact-heard-before-commit",  # auth_events: identities are stored, what waited is woken; nothing is committed
+        "sign-ons-seen-before-commit",  # auth_events: browsers are remembered, notices made; nothing is committed
         "outbox-written-before-answer",  # auth_events: the outbox has it; the caller has no answer
     }
 )

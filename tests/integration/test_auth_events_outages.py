@@ -2,8 +2,11 @@
 
 import os
 import signal
+import time
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,12 +15,13 @@ import pytest
 
 from demo.embedded import EmbeddedKafka, EmbeddedPostgres
 from schemas.envelope import read_record
-from schemas.topics import CODES, CONTACTS
+from schemas.topics import CODES, CONTACTS, SECURITY
 from services.auth_events.hand_over import BROKER_REST_SECONDS
 from tests.support.auth_events import BATCH, AuthEvents, Document, code, contact
 from tests.support.database import migrate
 from tests.support.kafka import Record, Tape, create_topics
 from tests.support.stalling_proxy import StallingProxy
+from tests.support.upstreams import OKTA, OKTA_TOKEN, contact_of, providers_file, rows, sample
 from tests.support.waiting import wait_for
 
 
@@ -75,7 +79,10 @@ async def built(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
         dsn = urlsplit(postgres.dsn)
         async with StallingProxy(dsn.port or 0) as to_postgres:
             through_proxy = urlunsplit(dsn._replace(netloc=dsn.netloc.replace(f":{dsn.port}", f":{to_postgres.port}")))
-            async with AuthEvents(folder, kafka=kafka.bootstrap, database=through_proxy) as service:
+            providers = providers_file(folder / "providers.toml")
+            async with AuthEvents(
+                folder, kafka=kafka.bootstrap, database=through_proxy, providers=providers
+            ) as service:
                 yield House(service, kafka, postgres, to_postgres)
 
 
@@ -184,6 +191,45 @@ async def test_both_silent_is_503_too(house: House) -> None:
     house.to_postgres.stall()
     with frozen(house.kafka):
         assert (await house.post(code())).status_code == 503
+
+
+@pytest.mark.parametrize("outage", ["killed", "frozen"])
+async def test_broker_away_a_providers_hook_is_answered_in_time_and_told_once(house: House, outage: str) -> None:
+    member, user = f"m-{uuid.uuid4().hex[:12]}", uuid.uuid4().hex
+    await house.post(contact_of(member, [(OKTA, user)]))
+
+    async def known() -> list[Any]:
+        return await rows(house.postgres.dsn, f"SELECT FROM auth_events.identities WHERE member_id = '{member}'")
+
+    await wait_for(known, "identity of the member")
+    document = sample("okta/locked.json")
+    (event,) = document["data"]["events"]
+    event |= {"uuid": user, "published": datetime.now(UTC).isoformat(), "target": [{"type": "User", "id": user}]}
+
+    async def hook() -> None:
+        started = time.monotonic()
+        response = await house.service.http.post(
+            "/v1/okta/event-hook", json=document, headers={"Authorization": OKTA_TOKEN}
+        )
+        assert response.status_code == 204
+        assert time.monotonic() - started < 3
+
+    def mine(records: list[Record]) -> list[Record]:
+        return [record for record in records if record.key == member.encode()]
+
+    if outage == "killed":
+        house.kafka.kill()
+        await hook()
+        await hook()
+        house.kafka.start()
+    else:
+        with frozen(house.kafka):
+            await hook()
+            await hook()
+    async with Tape(house.kafka.bootstrap, SECURITY.name, from_start=True) as tape:
+        await tape.until(lambda records: bool(mine(records)), "the lock")
+        await wait_for(house._queue_is_empty, "empty outbox")
+        assert set(ids(mine(await tape.rest()))) == {user}
 
 
 async def test_no_outage_puts_a_value_into_the_log(house: House) -> None:

@@ -1,4 +1,4 @@
-"""Migration 0002 of auth_events beside a running service of the version before."""
+"""Migrations 0002 and 0003 of auth_events beside a running service of the version before."""
 
 import asyncio
 
@@ -30,7 +30,7 @@ async def test_timers_come_beside_a_full_outbox_that_is_being_written(database: 
         await writer.execute(_AS_BEFORE, CODES.name, "m-after", b"after")
         assert written > 0
         assert await connection.fetchval("SELECT count(*) FROM auth_events.outbox") == 2000 + written + 1
-        assert await connection.fetchval("SELECT version_num FROM auth_events.alembic_version") == "0002"
+        assert await connection.fetchval("SELECT version_num FROM auth_events.alembic_version") == "0003"
         assert await connection.fetchval("SELECT count(*) FROM auth_events.portal_access") == 0
     finally:
         await connection.close()

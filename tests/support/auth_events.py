@@ -91,7 +91,7 @@ class PublishersFile:
 class AuthEvents:
     """The service as a process of its own, on a free port; `log` is all it wrote to standard output."""
 
-    def __init__(self, folder: Path, *, kafka: str, database: str) -> None:
+    def __init__(self, folder: Path, *, kafka: str, database: str, providers: Path | None = None) -> None:
         self._log = folder / "auth-events.log"
         self.file = PublishersFile(folder / "publishers.toml")
         self._environment = os.environ | {
@@ -102,6 +102,8 @@ class AuthEvents:
             "AUTH_EVENTS_KAFKA_GROUP": f"test-{uuid.uuid4()}",
             "HTTP_PORT": "0",
         }
+        if providers is not None:
+            self._environment["AUTH_EVENTS_PROVIDERS_FILE"] = str(providers)
         self._process: subprocess.Popen[bytes] | None = None
         self.http = httpx.AsyncClient(timeout=30)
 

@@ -19,6 +19,7 @@ from services.auth_events.access import NOTICE
 from services.auth_events.main import AuthEvents
 from services.auth_events.publishers import Publishers
 from services.auth_events.settings import AuthEventsSettings
+from services.auth_events.upstreams import Upstreams
 from services.runtime.clock import FixedClock
 from services.runtime.database import connect
 from tests.support.auth_events import PublishersFile
@@ -79,7 +80,7 @@ class Former:
         values = self.settings(**more)
         with logging_of_a_process("auth-events-under-test"):
             publishers = Publishers.read(values.auth_events_publishers_file)
-            service = AuthEvents(values, self.clock, publishers, await connect(self.database))
+            service = AuthEvents(values, self.clock, (publishers, Upstreams()), await connect(self.database))
             try:
                 await service.start()
                 yield service

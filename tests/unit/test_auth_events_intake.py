@@ -17,8 +17,9 @@ from structlog.testing import capture_logs
 
 from schemas.envelope import read_event
 from schemas.topics import CODES, CONTACTS
+from services.auth_events.body import BODY_SECONDS, MAX_BODY_BYTES
 from services.auth_events.hand_over import UnavailableError
-from services.auth_events.intake import BODY_SECONDS, MAX_BODY_BYTES, Intake, _messages
+from services.auth_events.intake import Intake, _messages
 from services.auth_events.metrics import Metrics, Place
 from services.auth_events.problems import RefusedError
 from services.auth_events.publishers import Publishers

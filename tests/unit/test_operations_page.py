@@ -5,7 +5,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from services.auth_events.metrics import Metrics, TimerMetrics
+from services.auth_events.metrics import Metrics, TimerMetrics, UpstreamMetrics
 from services.complaint_sla.metrics import REGISTRY as COMPLAINTS
 from services.notifier.metrics import REGISTRY
 
@@ -21,6 +21,7 @@ def test_every_metric_on_the_page_is_exported() -> None:
     intake = CollectorRegistry()
     Metrics(intake)
     TimerMetrics(intake)
+    UpstreamMetrics(intake)
     named = set(re.findall(r"`((?:notifier|auth_events|complaint_sla)_[a-z_]+)", PAGE))
     assert len(named) > 10
     assert named - exported(REGISTRY) - exported(intake) - exported(COMPLAINTS) == set()
