@@ -67,13 +67,12 @@ async def _refuse_missing_topics(settings: AuthEventsSettings) -> None:
 async def _serve(
     settings: AuthEventsSettings, publishers: Publishers, database: Database, direct: Publisher, relaying: Publisher
 ) -> int:
-    registry = CollectorRegistry()
-    metrics = Metrics(registry)
+    metrics = Metrics(CollectorRegistry())
     outbox = Outbox("auth_events", Vault.parse(settings.vault_keys.get_secret_value()))
     hand_over = HandOver(database, outbox, direct)
     intake = Intake(publishers, hand_over.take, metrics)
     app = Starlette(
-        routes=[*intake.routes(), *health.routes({"acceptance": hand_over.check}, registry)],
+        routes=[*intake.routes(), *health.routes({"acceptance": hand_over.check}, metrics.vitals)],
         exception_handlers=intake.exception_handlers(),
     )
     server = health.HttpServer(app, settings.http_host, settings.http_port)
@@ -84,6 +83,8 @@ async def _serve(
 
     process.run("http", server.serve())
     process.run("relay", outbox.relay(database, relaying, stopping=process.stopping, relayed=metrics.record_relayed))
+    process.run("watch", outbox.watch(database, process.stopping, metrics.record_outbox))
+    process.run("vitals", metrics.vitals.run(process.stopping))
     process.on_stop("http", stop_serving)
     log.info("listening", host=settings.http_host, port=server.port, publishers=publishers.names())
     return await process.until_stopped()

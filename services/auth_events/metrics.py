@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from services.runtime.outbox import Waiting
+from services.runtime.vitals import Vitals
 
 Place = Literal["broker", "outbox"]
 """Where an event was when it was answered 202."""
@@ -26,6 +29,11 @@ class Metrics:
             "auth_events_refused", "Requests refused, by problem code.", ["code"], registry=registry
         )
         self._relayed = Counter("auth_events_relayed", "Outbox rows published and deleted.", registry=registry)
+        self._outbox = Gauge("auth_events_outbox_rows", "Events that wait to be published.", registry=registry)
+        self._outbox_age = Gauge(
+            "auth_events_outbox_seconds", "Age of the oldest event that waits to be published.", registry=registry
+        )
+        self.vitals = Vitals(registry)
 
     def record_answer(self, status: int, seconds: float) -> None:
         self._answers.labels(str(status)).observe(seconds)
@@ -39,3 +47,7 @@ class Metrics:
 
     def record_relayed(self, count: int) -> None:
         self._relayed.inc(count)
+
+    def record_outbox(self, waiting: Waiting) -> None:
+        self._outbox.set(waiting.rows)
+        self._outbox_age.set(waiting.seconds)
