@@ -11,12 +11,11 @@ import yaml
 
 from services.notifier import metrics
 from tests.support.exported import asked_for, exported
+from tests.support.operations import headings, rules
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "prometheus"
-PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
-GROUPS: list[dict[str, Any]] = yaml.safe_load((FOLDER / "rules.yml").read_text("utf-8"))["groups"]
-RULES = [rule for group in GROUPS for rule in group["rules"]]
+RULES = rules()
 ALERTS = [rule for rule in RULES if "alert" in rule]
 TESTS = "".join((FOLDER / name).read_text("utf-8") for name in ("rules_test.yml", "burn_rate_test.yml"))
 JOBS = {job["job_name"] for job in yaml.safe_load((FOLDER / "prometheus.yml").read_text("utf-8"))["scrape_configs"]}
@@ -25,14 +24,6 @@ PERSONAL = ("member", "address", "phone", "complaint_id", "subject", "event_id")
 
 def title(alert: dict[str, Any]) -> str:
     return "-".join(str(each) for each in (alert["alert"], *alert["labels"].values()))
-
-
-def headings() -> set[str]:
-    """As anchors."""
-    return {
-        re.sub(r"[^a-z0-9 -]", "", line.lower()).replace(" ", "-")
-        for line in re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
-    }
 
 
 each_alert = pytest.mark.parametrize("alert", ALERTS, ids=title)
