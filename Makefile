@@ -87,6 +87,13 @@ down: ## End what up started. VOLUMES=1 removes its data too.
 	@# The file wants values where secrets go, also to end the containers of a deploy/.env that is gone.
 	@POSTGRES_PASSWORD=- VAULT_KEYS=- SEARCH_KEY=- $(COMPOSE) --profile '*' down $(if $(VOLUMES),--volumes)
 
+.PHONY: test-alerts
+test-alerts: ## Each alert fires when it should and only then. Needs promtool.
+	@command -v promtool >/dev/null || { echo "This needs promtool: apt-get install prometheus (Debian), or brew install prometheus, then again." >&2; exit 1; }
+	@promtool check rules deploy/prometheus/rules.yml
+	@promtool check config --syntax-only deploy/prometheus/prometheus.yml
+	@promtool test rules deploy/prometheus/rules_test.yml deploy/prometheus/burn_rate_test.yml
+
 .PHONY: chaos
 chaos: ## The path under attack: kill -9, standstill, outages, broken builds. 20 minutes; no part of test.
 	@$(PYTHON) bootstrap.py test

@@ -87,6 +87,19 @@ def complaint_sla() -> None:
 
 
 @app.command()
+def probe(
+    once: Annotated[bool, typer.Option("--once", help="One canary; says how long it took, exit 0 or 1")] = False,
+) -> None:
+    """Send a canary code through the real path, every minute, and measure what a member would have waited."""
+    from services.probe import main as canaries
+    from services.probe.settings import ProbeSettings
+    from services.runtime.settings import load
+
+    settings = load(ProbeSettings, "probe")
+    _run(canaries.once(settings, typer.echo) if once else canaries.run(settings))
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version; safe beside running services of the version before."""
     from services.runtime.migrations import upgrade

@@ -101,7 +101,7 @@ class AuthEvents:
         self._reception = await Reception.open(self._settings, self._upstreams, self._clock, outbox)
         hooks = self._reception.hooks(metrics, upstream_metrics).routes()
         app = Starlette(
-            routes=[*intake.routes(), *hooks, *health.routes({"acceptance": hand_over.check}, self.registry)],
+            routes=[*intake.routes(), *hooks, *health.routes({"acceptance": hand_over.check}, metrics.vitals)],
             exception_handlers=intake.exception_handlers(),
         )
         server = health.HttpServer(app, self._settings.http_host, self._settings.http_port)
@@ -115,6 +115,8 @@ class AuthEvents:
             "relay",
             outbox.relay(self._database, self._relaying, stopping=stopping, relayed=metrics.record_relayed),
         )
+        self.process.run("watch", outbox.watch(self._database, stopping, metrics.record_outbox))
+        self.process.run("vitals", metrics.vitals.run(stopping))
         self.process.on_stop("http", stop_serving)
         self._timekeeping.start(self.process)
         self._listening.start(self.process)

@@ -12,6 +12,8 @@ from services.auth_events.access import Fired, Result
 from services.auth_events.providers.signals import Reason
 from services.auth_events.timers import Standing
 from services.runtime.lags import Lags
+from services.runtime.outbox import Waiting
+from services.runtime.vitals import Vitals
 
 Place = Literal["broker", "outbox"]
 """Where an event was when it was answered 202."""
@@ -43,6 +45,11 @@ class Metrics:
             "auth_events_refused", "Requests refused, by problem code.", ["code"], registry=registry
         )
         self._relayed = Counter("auth_events_relayed", "Outbox rows published and deleted.", registry=registry)
+        self._outbox = Gauge("auth_events_outbox_rows", "Events that wait to be published.", registry=registry)
+        self._outbox_age = Gauge(
+            "auth_events_outbox_seconds", "Age of the oldest event that waits to be published.", registry=registry
+        )
+        self.vitals = Vitals(registry)
 
     def record_answer(self, status: int, seconds: float) -> None:
         self._answers.labels(str(status)).observe(seconds)
@@ -56,6 +63,10 @@ class Metrics:
 
     def record_relayed(self, count: int) -> None:
         self._relayed.inc(count)
+
+    def record_outbox(self, waiting: Waiting) -> None:
+        self._outbox.set(waiting.rows)
+        self._outbox_age.set(waiting.seconds)
 
 
 class TimerMetrics:
@@ -84,6 +95,8 @@ class TimerMetrics:
         self._lags = Lags("auth_events", registry)
         self.record_records = self._lags.record_records
         self.record_lags = self._lags.record_lags
+        self.record_taking = self._lags.record_taking
+        self.record_let_go = self._lags.record_let_go
         self._sweeps = Counter(
             "auth_events_sweeps", "Looks for timers that are due; without one, nothing is said", registry=registry
         )

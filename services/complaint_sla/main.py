@@ -123,11 +123,12 @@ class ComplaintSla:
         self.process.run("clock", self._clock_watch.run(stopping))
         self.process.run("watch", self._watch())
         server = HttpServer(
-            Starlette(routes=[*self._desk.routes(), *routes(self._checks(), metrics.REGISTRY)]),
+            Starlette(routes=[*self._desk.routes(), *routes(self._checks(), metrics.vitals)]),
             self._settings.http_host,
             self._settings.http_port,
         )
         self.process.run("http", server.serve())
+        self.process.run("vitals", metrics.vitals.run(stopping))
         await self._broker.start()
 
         async def stop_http() -> None:

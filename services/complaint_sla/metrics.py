@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.complaint_sla.standing import Standing
 from services.runtime.lags import Lags
+from services.runtime.vitals import Vitals
 
 REGISTRY = CollectorRegistry()
 
@@ -59,6 +60,9 @@ _calendar = Gauge(
 _lags = Lags("complaint_sla", REGISTRY)
 record_records = _lags.record_records
 record_lags = _lags.record_lags
+record_taking = _lags.record_taking
+record_let_go = _lags.record_let_go
+vitals = Vitals(REGISTRY)
 
 
 def record_heard(new: int, duplicates: int) -> None:

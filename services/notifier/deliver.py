@@ -10,6 +10,7 @@ from email.utils import format_datetime
 from typing import TypeVar, assert_never
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from services.notifier import metrics, mime
 from services.notifier.brands import Brand
@@ -60,6 +61,7 @@ class Delivery:
         hand_over_within: float,
         stopping: asyncio.Event,
         bounce_address: str | None = None,
+        canary: str | None = None,
     ) -> None:
         self._sending = sending
         self._letters = letters
@@ -73,6 +75,8 @@ class Delivery:
         self._stopping = stopping
         self._bounce_address = bounce_address
         """Where reports come back to, each to an address of its own; None: to the brand's sender."""
+        self._canary = canary
+        """The member whose messages are measured apart from what members are promised."""
 
     async def deliver(self, chunk: Sequence[Leased]) -> None:
         """Never raises for a message's sake; a database that is away is waited for."""
@@ -96,17 +100,25 @@ class Delivery:
     async def _compose(self, chunk: Sequence[Leased]) -> list[tuple[Leased, OutgoingMessage]]:
         messages: list[tuple[Leased, OutgoingMessage]] = []
         for row in chunk:
-            if not self._deliverable(row.channel, row.address):
-                # Accepted under another mode: what was planned then must not leave from here now.
-                await self._end(row, "suppressed", "not-live")
-                continue
-            try:
-                messages.append((row, self._message(row)))
-            except Exception as error:
-                why = str(error) if isinstance(error, ComposeError) else type(error).__name__
-                log.error("cannot_compose", notification=str(row.id), why=why, exc_info=error)
-                await self._end(row, "failed", "cannot-compose")
+            with bound_contextvars(**_about(row)):
+                message = await self._composed(row)
+            if message is not None:
+                messages.append((row, message))
         return messages
+
+    async def _composed(self, row: Leased) -> OutgoingMessage | None:
+        """None: it ended here."""
+        if not self._deliverable(row.channel, row.address):
+            # Accepted under another mode: what was planned then must not leave from here now.
+            await self._end(row, "suppressed", "not-live")
+            return None
+        try:
+            return self._message(row)
+        except Exception as error:
+            why = str(error) if isinstance(error, ComposeError) else type(error).__name__
+            log.error("cannot_compose", why=why, exc_info=error)
+            await self._end(row, "failed", "cannot-compose")
+            return None
 
     async def _kept(self, messages: list[tuple[Leased, OutgoingMessage]]) -> list[tuple[Leased, OutgoingMessage]]:
         """Letters as they are kept, from before their first hand-over on; others as they are."""
@@ -153,6 +165,10 @@ class Delivery:
         return f"{local}+{row.id}@{domain}"
 
     async def _send(self, row: Leased, message: OutgoingMessage, attempt: int, marked: float) -> AttemptResult:
+        with bound_contextvars(**_about(row), attempt=attempt):
+            return await self._try(row, message, attempt, marked)
+
+    async def _try(self, row: Leased, message: OutgoingMessage, attempt: int, marked: float) -> AttemptResult:
         late = row.hand_over_by is not None and row.hand_over_by <= self._clock.now()
         if late or time.monotonic() - marked > self._hand_over_within:
             return AttemptResult(
@@ -163,14 +179,15 @@ class Delivery:
         except ChannelError as error:
             return self._failed(row, attempt, error)
         except Exception as error:
-            log.error("channel_defect", notification=str(row.id), channel=row.channel, exc_info=error)
+            log.error("channel_defect", exc_info=error)
             return self._failed(row, attempt, ChannelError(Consequence.UNKNOWN, "defect"))
         failpoint("relay-accepted-before-record")
         return self._sent(row, attempt, sent)
 
     def _sent(self, row: Leased, attempt: int, sent: Sent) -> AttemptResult:
-        metrics.record_attempt(row.lane, row.channel, "sent")
-        metrics.record_sent(row.lane, row.channel, event_time=row.event_time, now=self._clock.now())
+        lane = self._lane(row)
+        metrics.record_attempt(lane, row.channel, "sent")
+        metrics.record_sent(lane, row.channel, event_time=row.event_time, now=self._clock.now())
         return AttemptResult(
             row=row, attempt=attempt, result="sent", state="sent", reply_code=sent.reply_code, reference=sent.reference
         )
@@ -198,15 +215,15 @@ class Delivery:
                 result, state, seconds = "failed", "failed", None
             case _:
                 assert_never(decision)
-        metrics.record_attempt(row.lane, row.channel, result)
-        log.info(
-            "not_sent", notification=str(row.id), notice=row.notice, channel=row.channel, attempt=attempt,
-            result=result, state=state, reason=reason,
-        )  # fmt: skip
+        metrics.record_attempt(self._lane(row), row.channel, result)
+        log.info("not_sent", result=result, state=state, reason=reason)
         return AttemptResult(
             row=row, attempt=attempt, result=result, state=state, reason=reason, reply_code=error.reply_code,
             delay_seconds=seconds, suppresses=error.suppresses,
         )  # fmt: skip
+
+    def _lane(self, row: Leased) -> str:
+        return metrics.CANARY if row.member_id == self._canary else row.lane
 
     async def _hand_over(self, rows: Sequence[Leased]) -> dict[Handle, int]:
         """What was marked unheard is found again by its token."""
@@ -248,3 +265,15 @@ class Delivery:
                     raise
                 log.warning("ledger_waits_for_database", step=step, **describe(error))
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
+
+
+def _about(row: Leased) -> dict[str, str]:
+    """What every log line of a message says of it: ids and names, nothing that it holds."""
+    return {
+        "notification": str(row.id),
+        "notice": row.notice,
+        "lane": row.lane,
+        "channel": row.channel,
+        "complaint" if row.complaint is not None else "member": row.member_id,
+        "cause": f"{row.event_source}|{row.event_id}",
+    }

@@ -140,13 +140,14 @@ class Notifier:
         )
         self.process.run("upkeep", self._housekeeping().run(stopping))
         self.process.run("clock", self._clock_watch.run(stopping))
-        self.process.run("watch", watch(Promise(self._database), self._broker, stopping))
+        self.process.run("watch", watch(Promise(self._database, self._settings.probe_member), self._broker, stopping))
         server = HttpServer(
-            Starlette(routes=[*self._desk.routes(), *routes(self._checks(), metrics.REGISTRY)]),
+            Starlette(routes=[*self._desk.routes(), *routes(self._checks(), metrics.vitals)]),
             self._settings.http_host,
             self._settings.http_port,
         )
         self.process.run("http", server.serve())
+        self.process.run("vitals", metrics.vitals.run(stopping))
         await self._broker.start()
         self._stop_in_order(server)
         log.info("started", port=server.port, lanes=list(self._lanes), delivery_mode=self._settings.delivery_mode)
@@ -229,6 +230,7 @@ class Notifier:
             hand_over_within=LEASE_MARGIN_SECONDS,
             stopping=self.process.stopping,
             bounce_address=self._settings.smtp_bounce_address,
+            canary=self._settings.probe_member,
         )
 
     def _checks(self) -> dict[str, Check]:

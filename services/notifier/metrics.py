@@ -6,11 +6,14 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.notifier.catalogue import LANES
+from services.notifier.catalogue import CATALOGUE, LANES
 from services.notifier.ledger.promise import Backlog, OpenWork
 from services.runtime.lags import Lags
+from services.runtime.vitals import Vitals
 
 REGISTRY = CollectorRegistry()
+CANARY = "canary"
+"""What stands for the lane where a message was the probe's: it is measured, and counts for no promise."""
 _LATENCY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 
 _events = Counter("notifier_events_total", "Events read, by what was decided", ["decision"], registry=REGISTRY)
@@ -43,6 +46,10 @@ _open = Gauge("notifier_open", "Open notifications", ["lane", "state"], registry
 _oldest = Gauge(
     "notifier_oldest_unsent_seconds", "Age of the oldest open notification's event", ["lane"], registry=REGISTRY
 )
+_oldest_of_notice = Gauge("notifier_oldest_unsent_notice_seconds", "The same by notice", ["notice"], registry=REGISTRY)
+_expired = Gauge(
+    "notifier_expired", "Whose time was over before they left, in the last hour", ["lane"], registry=REGISTRY
+)
 _waiting = Gauge("notifier_waiting_events", "Events whose member is not known yet", registry=REGISTRY)
 _outbox = Gauge("notifier_outbox_rows", "Outcomes that wait to be told", registry=REGISTRY)
 _outbox_age = Gauge("notifier_outbox_seconds", "Age of the oldest outcome that waits to be told", registry=REGISTRY)
@@ -52,6 +59,9 @@ _suppressed = Gauge(
 _lags = Lags("notifier", REGISTRY)
 record_records = _lags.record_records
 record_lags = _lags.record_lags
+record_taking = _lags.record_taking
+record_let_go = _lags.record_let_go
+vitals = Vitals(REGISTRY)
 
 
 def record_decision(kind: str, count: int = 1) -> None:
@@ -113,8 +123,11 @@ def record_open_work(work: Sequence[OpenWork]) -> None:
     for lane in LANES:
         ages = [each.oldest_seconds for each in work if each.lane == lane]
         _oldest.labels(lane).set(max(ages, default=0.0))
+    for notice in CATALOGUE:
+        ages = [each.oldest_seconds for each in work if each.notice == notice.name]
+        _oldest_of_notice.labels(notice.name).set(max(ages, default=0.0))
     for each in work:
-        _open.labels(each.lane, each.state).set(each.count)
+        _open.labels(each.lane, each.state).inc(each.count)
 
 
 def record_backlog(backlog: Backlog) -> None:
@@ -122,3 +135,5 @@ def record_backlog(backlog: Backlog) -> None:
     _outbox.set(backlog.outbox_rows)
     _outbox_age.set(backlog.outbox_seconds)
     _suppressed.set(backlog.suppressed_addresses)
+    for lane in LANES:
+        _expired.labels(lane).set(backlog.expired.get(lane, 0))

@@ -8,12 +8,12 @@ from schemas.types import Email
 from services.notifier.catalogue import LANES, Lane
 from services.notifier.recipients import IN_APP
 from services.runtime.service_desk import ServiceDeskSettings
-from services.runtime.settings import ProcessSettings, is_loopback
+from services.runtime.settings import CanarySettings, ProcessSettings, is_loopback
 
 EXAMPLE_KEY = "A" * 43 + "="
 
 
-class NotifierSettings(ServiceDeskSettings, ProcessSettings):
+class NotifierSettings(ServiceDeskSettings, CanarySettings, ProcessSettings):
     """What the notifier reads."""
 
     delivery_mode: Literal["live", "allow-list", "capture"] = Field(

@@ -6,31 +6,41 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from services.runtime.settings import SettingsError
+from services.runtime.vitals import Vitals
 
 Check = Callable[[], Awaitable[str | None]]
 """None when ready; else what is wrong and what to look at, in one sentence."""
 CHECK_SECONDS = 2.0
 
 
-def routes(checks: Mapping[str, Check], registry: CollectorRegistry) -> list[BaseRoute]:
+def routes(checks: Mapping[str, Check], vitals: Vitals) -> list[BaseRoute]:
+    """`/metrics` asks the checks too, so that what is not ready can be seen without anybody asking `/readyz`."""
+
+    async def told() -> dict[str, str | None]:
+        names = list(checks)
+        results = await asyncio.gather(*(_bounded(checks[name]) for name in names))
+        answers = dict(zip(names, results, strict=True))
+        vitals.record_ready({name: trouble is None for name, trouble in answers.items()})
+        return answers
+
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def readyz(_: Request) -> Response:
-        names = list(checks)
-        results = await asyncio.gather(*(_bounded(checks[name]) for name in names))
-        told = {name: result or "ready" for name, result in zip(names, results, strict=True)}
-        return JSONResponse(told, status_code=503 if any(results) else 200)
+        answers = await told()
+        shown = {name: trouble or "ready" for name, trouble in answers.items()}
+        return JSONResponse(shown, status_code=503 if any(answers.values()) else 200)
 
     async def metrics(_: Request) -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        await told()
+        return Response(generate_latest(vitals.registry), media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
 

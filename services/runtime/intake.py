@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 import asyncpg
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from services.runtime.clock import Clock
 from services.runtime.database import describe, is_away
@@ -54,10 +55,10 @@ def _failed(record: Record, error: Exception) -> _Failed:
     """The database refused a value of the record; or what we do with it is at fault, which only we can mend."""
     sqlstate = describe(error).get("sqlstate")
     if sqlstate is None and not isinstance(error, asyncpg.InterfaceError):
-        log.error("record_not_processed", origin=origin_of(record), exc_info=error)
+        log.error("record_not_processed", **place_of(record), exc_info=error)
         return _Failed("internal-error", type(error).__name__)
     told = sqlstate or type(error).__name__
-    log.error("record_refused_by_database", origin=origin_of(record), told=told)
+    log.error("record_refused_by_database", **place_of(record), told=told)
     return _Failed("refused-by-database", told)
 
 
@@ -91,6 +92,8 @@ class Recorder(Protocol):
     def record_dead_letter(self, topic: str, code: str) -> None: ...
     def record_gap(self, topic: str) -> None: ...
     def record_records(self, topic: str, count: int, last_written_at: float) -> None: ...
+    def record_taking(self, topic: str) -> None: ...
+    def record_let_go(self, topic: str) -> None: ...
 
 
 class Intake:
@@ -118,7 +121,8 @@ class Intake:
         self._recorder = recorder
         self._compacted = compacted
         self._next: dict[tuple[str, int], int] = {}
-        drain.assigned = self._next.clear
+        self._topic: str | None = None
+        drain.assigned = self._assigned
         self.waiting_for: str | None = None
         """For readiness: what the last batch could not do."""
 
@@ -130,8 +134,15 @@ class Intake:
         step: Step[Entry],
     ) -> None:
         """`letters` were refused when they were read; `step` may refuse more. Then the batch is committed."""
-        with self._recorder.record_batch_time():
+        self._topic = batch.records[0].topic
+        self._recorder.record_taking(self._topic)
+        with self._recorder.record_batch_time(), bound_contextvars(topic=self._topic):
             await self._take(batch, entries, letters, step)
+
+    def _assigned(self) -> None:
+        self._next.clear()
+        if self._topic is not None:
+            self._recorder.record_let_go(self._topic)
 
     async def _take(
         self,
@@ -176,12 +187,7 @@ class Intake:
                 if not is_away(error):
                     raise
                 self._recorder.record_database_wait()
-                log.warning(
-                    "batch_waits_for_database",
-                    topic=batch.records[0].topic,
-                    records=len(batch.records),
-                    **describe(error),
-                )
+                log.warning("batch_waits_for_database", records=len(batch.records), **describe(error))
                 self.waiting_for = "PostgreSQL is away; check DATABASE_URL and the server"
             if loop.time() + delay > give_up_at or await pause(self._stopping, delay):
                 batch.seek_back()
@@ -221,7 +227,7 @@ class Intake:
         )
         for letter in letters:
             self._recorder.record_dead_letter(letter.record.topic, letter.error.code)
-            log.warning("dead_letter", origin=origin_of(letter.record), reason=letter.error.reason)
+            log.warning("dead_letter", **place_of(letter.record), reason=letter.error.reason)
 
     def _look_for_gaps(self, batch: Batch) -> None:
         """A batch that starts beyond the next offset to accept, for any reason but compaction, is an alarm."""
@@ -240,6 +246,16 @@ class Intake:
             self._next[record.topic, record.partition] = record.offset + 1
         last = batch.records[-1]
         self._recorder.record_records(last.topic, len(batch.records), last.timestamp / 1000)
+
+
+def place_of(record: Record) -> dict[str, str | int]:
+    """How a log line names a record. Not by its key: of a record that is not accepted, that may hold anything."""
+    return {
+        "origin": origin_of(record),
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+    }
 
 
 def origin_of(record: Record) -> str:

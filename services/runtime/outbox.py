@@ -7,6 +7,7 @@ and no transaction stays open while the broker is asked. Its connection's end, h
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -24,6 +25,17 @@ AWAY_SECONDS = 1.0
 PUBLISH_SECONDS = 10.0
 STANDSTILL_SECONDS = 30
 """A leader that asks PostgreSQL nothing for so long stands still: its session ends, and another leads."""
+
+
+WATCH_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits to be published; `seconds`: for how long the oldest has."""
+
+    rows: int
+    seconds: float
 
 
 class Outbox:
@@ -47,6 +59,23 @@ class Outbox:
                 for message in messages
             ],
         )
+
+    async def waiting(self, database: Database) -> Waiting:
+        row = await database.fetchrow(
+            f"SELECT count(*) AS rows, clock_timestamp() - min(written_at) AS oldest FROM {self._schema}.outbox"  # noqa: S608
+        )
+        if row is None:
+            raise LookupError("an aggregate without a row")
+        return Waiting(row["rows"], max(0.0, row["oldest"].total_seconds()) if row["rows"] else 0.0)
+
+    async def watch(self, database: Database, stopping: asyncio.Event, record: Callable[[Waiting], None]) -> None:
+        """Tell `record` every few seconds, until told to stop."""
+        while not await pause(stopping, WATCH_SECONDS):
+            try:
+                record(await self.waiting(database))
+            except Exception as error:
+                # What is only measured must not end what it measures.
+                log.warning("watch_failed", exc_info=error)
 
     async def relay(
         self, database: Database, publisher: Publisher, *, stopping: asyncio.Event, relayed: Callable[[int], None]

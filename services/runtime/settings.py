@@ -62,17 +62,33 @@ class DatabaseSettings(BaseSettings):
     database_url: PostgresDsn = Field(description="Set it to postgresql://user:password@host:port/database")
 
 
-class ProcessSettings(KafkaSettings, DatabaseSettings):
-    """What every process reads. Subclasses add their own."""
+class CanarySettings(BaseSettings):
+    """Who the canary is: the probe sends to it, the notifier keeps it out of what is promised to members."""
+
+    model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True)
+
+    probe_member: str = Field(default="member-notices-canary", pattern=r"^[!-~]{1,128}$")
+    """A member id that the member administration never gives to anybody."""
+
+
+class ServingSettings(BaseSettings):
+    """Where a process answers, and how much it says."""
+
+    model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True)
+
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=0, ge=0, le=65535)
+    """0: any free port; the start-up line says which."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class ProcessSettings(ServingSettings, KafkaSettings, DatabaseSettings):
+    """What every service reads. Subclasses add their own."""
 
     vault_keys: SecretStr = Field(
         description="Set it to id:base64 of 32 random bytes, several separated by commas: the first one encrypts, all "
         "decrypt. A new key: openssl rand -base64 32"
     )
-    http_host: str = "127.0.0.1"
-    http_port: int = Field(default=0, ge=0, le=65535)
-    """0: any free port; the start-up line says which."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
     demo_clock_file: Path | None = None
     """The clock of a demo, shared by its processes. Refused wherever broker and database are not on this machine."""
 

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deploy import first_mail, prepare
 from deploy.prepare import DEPLOY, Problem, read, write_missing
@@ -13,6 +14,7 @@ from services.auth_events.publishers import Publishers
 from services.auth_events.settings import AuthEventsSettings
 from services.complaint_sla.settings import ComplaintSlaSettings
 from services.notifier.settings import NotifierSettings
+from services.probe.settings import ProbeSettings
 from services.runtime.vault import Vault
 from tests.containers.servers import image_of
 
@@ -107,6 +109,31 @@ def test_compose_gives_complaint_sla_what_it_reads() -> None:
 
     assert "SERVICE_DESK_TOKEN_SHA256" in own
     assert own <= {name.upper() for name in ComplaintSlaSettings.model_fields}
+
+
+def test_compose_gives_the_probe_what_it_reads() -> None:
+    probe = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["probe"]["environment"]
+
+    assert {"PROBE_ADDRESS", "PROBE_URL"} <= set(probe)
+    assert set(probe) - {"HEALTH_PATH"} <= {name.upper() for name in ProbeSettings.model_fields}
+
+
+def test_what_observes_is_pinned_open_to_this_machine_only_and_off_unless_asked_for() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    for name in ("prometheus", "grafana", "kafka-ui"):
+        assert services[name]["profiles"] == ["observe"]
+        assert re.fullmatch(r"[a-z./-]+:v?[0-9]+\.[0-9]+\.[0-9]+", services[name]["image"])
+        assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"])
+
+
+def test_prometheus_scrapes_processes_that_compose_runs() -> None:
+    document = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    scraped = {
+        target for job in document["scrape_configs"] for each in job["static_configs"] for target in each["targets"]
+    }
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+
+    assert {target.removesuffix(":8080") for target in scraped} <= services.keys()
 
 
 def test_the_image_has_no_dependency_of_the_demo_and_no_version_of_its_own() -> None:

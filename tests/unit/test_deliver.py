@@ -25,7 +25,8 @@ HOUR = timedelta(hours=1)
 LETTER = Leased(
     day=T0.date(), id=uuid.UUID(int=1), token=uuid.UUID(int=2), notice="complaint-acknowledged", channel="email",
     role="complainant", lane="letters", brand="cigna-healthcare", locale="en", attempts=0, event_time=T0,
-    accepted_at=T0, expires_at=None, hand_over_by=None, address="a@example.test", facts={"reference": "CMP 1"},
+    accepted_at=T0, expires_at=None, hand_over_by=None, member_id="c-1", event_source="urn:test", event_id="e-1",
+    address="a@example.test", facts={"reference": "CMP 1"},
     complaint="c-1", limit_at=T0 + 10 * HOUR,
 )  # fmt: skip
 TO_HANDLER = replace(LETTER, id=uuid.UUID(int=3), role="handler", notice="letter-to-post")

@@ -31,7 +31,7 @@ def row(age: int = 0, lane: str = "security") -> Leased:
     return Leased(
         day=at.date(), id=uuid.uuid4(), token=uuid.uuid4(), notice="n", channel="email", role="login", lane=lane,
         brand="b", locale="en", attempts=0, event_time=at, accepted_at=T0, expires_at=None, hand_over_by=None,
-        address="a@example.test", facts={},
+        member_id="m", event_source="urn:test", event_id="e", address="a@example.test", facts={},
     )  # fmt: skip
 
 

@@ -11,14 +11,20 @@ from pydantic_settings import BaseSettings
 
 from services.auth_events.settings import AuthEventsSettings
 from services.notifier.settings import NotifierSettings
+from services.probe.settings import ProbeSettings
 from services.runtime.settings import DatabaseSettings, KafkaSettings, SettingsError, load
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
-MODELS: tuple[type[BaseSettings], ...] = (AuthEventsSettings, NotifierSettings)
+MODELS: tuple[type[BaseSettings], ...] = (AuthEventsSettings, NotifierSettings, ProbeSettings)
 LINE = re.compile(r"^(# )?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
+SHOWN = {name: value for _, name, value in LINE.findall(EXAMPLE)}
 MARKER = "Zq7MARKER"
-PAIRS = (("SMTP_USERNAME", "SMTP_PASSWORD"), ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"))
+PAIRS = (
+    ("SMTP_USERNAME", "SMTP_PASSWORD"),
+    ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"),
+    ("AUTH_EVENTS_URL", "AUTH_EVENTS_TOKEN"),
+)
 
 
 def fields() -> set[str]:
@@ -72,10 +78,8 @@ def test_a_line_that_is_commented_out_shows_the_default_or_an_example_that_is_va
     for comment, name, value in LINE.findall(EXAMPLE):
         if comment:
             monkeypatch.setenv(name, value)
-            for username, password in PAIRS:
-                if name in {username, password}:
-                    monkeypatch.setenv(username, "user")
-                    monkeypatch.setenv(password, "password")
+            for each in (each for pair in PAIRS if name in pair for each in pair):
+                monkeypatch.setenv(each, SHOWN[each])
             for model in MODELS:
                 load(model, "notifier")
                 default = model.model_fields.get(name.lower())

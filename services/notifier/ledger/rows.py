@@ -33,6 +33,10 @@ class Leased:
     accepted_at: datetime
     expires_at: datetime | None
     hand_over_by: datetime | None
+    member_id: str
+    """Opaque; of a letter, the complaint's."""
+    event_source: str
+    event_id: str
     address: str = field(repr=False)
     facts: Mapping[str, Any] = field(repr=False)
     """For the template, secrets included."""
@@ -110,4 +114,7 @@ COLUMNS_AS_THEY_ARE = (
     "expires_at",
     "hand_over_by",
     "limit_at",
+    "member_id",
+    "event_source",
+    "event_id",
 )
