@@ -187,7 +187,7 @@ class Delivery:
     def _sent(self, row: Leased, attempt: int, sent: Sent) -> AttemptResult:
         lane = self._lane(row)
         metrics.record_attempt(lane, row.channel, "sent")
-        metrics.record_sent(lane, row.channel, event_time=row.event_time, now=self._clock.now())
+        metrics.record_sent(lane, row.channel, owed_from=row.owed_from, now=self._clock.now())
         return AttemptResult(
             row=row, attempt=attempt, result="sent", state="sent", reply_code=sent.reply_code, reference=sent.reference
         )

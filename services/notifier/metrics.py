@@ -21,7 +21,7 @@ _dead_letters = Counter("notifier_dead_letters_total", "Records not accepted", [
 _attempts = Counter("notifier_attempts_total", "Hand-overs tried", ["lane", "channel", "result"], registry=REGISTRY)
 _sent_after = Histogram(
     "notifier_sent_after_seconds",
-    "From the event's time to the provider's acceptance",
+    "From the event's time, or when it might go, to the provider's acceptance",
     ["lane", "channel"],
     buckets=_LATENCY_BUCKETS,
     registry=REGISTRY,
@@ -81,8 +81,8 @@ def record_attempt(lane: str, channel: str, result: str) -> None:
     _attempts.labels(lane, channel, result).inc()
 
 
-def record_sent(lane: str, channel: str, *, event_time: datetime, now: datetime) -> None:
-    _sent_after.labels(lane, channel).observe(max(0.0, (now - event_time).total_seconds()))
+def record_sent(lane: str, channel: str, *, owed_from: datetime, now: datetime) -> None:
+    _sent_after.labels(lane, channel).observe(max(0.0, (now - owed_from).total_seconds()))
 
 
 def record_lapsed(count: int) -> None:

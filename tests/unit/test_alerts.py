@@ -71,6 +71,6 @@ def test_the_rules_know_the_jobs_that_are_scraped() -> None:
 def test_the_promise_has_buckets_exactly_at_its_limits() -> None:
     limits = {limit for rule in RULES for limit in re.findall(r'le="([0-9.]+)"', rule["expr"])}
     assert limits == {"10.0", "60.0"}
-    metrics.record_sent("codes", "email", event_time=datetime.now(UTC), now=datetime.now(UTC))
+    metrics.record_sent("codes", "email", owed_from=datetime.now(UTC), now=datetime.now(UTC))
     family = next(each for each in metrics.REGISTRY.collect() if each.name == "notifier_sent_after_seconds")
     assert limits <= {sample.labels["le"] for sample in family.samples if "le" in sample.labels}

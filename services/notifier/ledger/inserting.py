@@ -205,4 +205,5 @@ def _leased(event: Event[Data], row: Notification, token: uuid.UUID, now: dateti
         facts={**row.facts, **row.secrets},
         complaint=None if row.letter is None else event.subject,
         limit_at=row.limit_at,
+        not_before=row.not_before,
     )

@@ -44,8 +44,15 @@ class Leased:
     """Whose letter it is; None: it is no letter."""
     limit_at: datetime | None = None
     """Of what a letter is to meet, exclusive."""
+    not_before: datetime | None = None
+    """Until then it waited on purpose."""
     again: bool = False
     """A letter that may have left before: this one says so."""
+
+    @property
+    def owed_from(self) -> datetime:
+        """From when on it is late: not from before it may go."""
+        return self.event_time if self.not_before is None else max(self.event_time, self.not_before)
 
     @property
     def to_complainant(self) -> bool:
@@ -114,6 +121,7 @@ COLUMNS_AS_THEY_ARE = (
     "expires_at",
     "hand_over_by",
     "limit_at",
+    "not_before",
     "member_id",
     "event_source",
     "event_id",
