@@ -10,12 +10,13 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from services.auth_events.settings import AuthEventsSettings
+from services.console.settings import ConsoleSettings
 from services.notifier.settings import NotifierSettings
 from services.runtime.settings import DatabaseSettings, KafkaSettings, SettingsError, load
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
-MODELS: tuple[type[BaseSettings], ...] = (AuthEventsSettings, NotifierSettings)
+MODELS: tuple[type[BaseSettings], ...] = (AuthEventsSettings, NotifierSettings, ConsoleSettings)
 LINE = re.compile(r"^(# )?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 MARKER = "Zq7MARKER"
 PAIRS = (("SMTP_USERNAME", "SMTP_PASSWORD"), ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"))

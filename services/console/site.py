@@ -1,0 +1,82 @@
+"""Routes → questions → pages, and what a question that failed looks like."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import asyncpg
+import structlog
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from services.console.broker import Broker
+from services.console.figures import figures
+from services.console.gate import Gate, Trust
+from services.console.overview import overview_of
+from services.console.pages import POLICY, Pages
+from services.console.views import STATEMENT_SECONDS
+from services.runtime.clock import Clock
+from services.runtime.database import Database, describe, is_away
+from services.runtime.health import Check, routes
+
+log = structlog.get_logger()
+Page = Callable[[Request], Awaitable[Response]]
+
+
+class Site:
+    """`registry`: what /metrics tells."""
+
+    def __init__(self, database: Database, broker: Broker, clock: Clock) -> None:
+        self._database = database
+        self._broker = broker
+        self._clock = clock
+        self._pages = Pages()
+
+    def app(self, trust: Trust, checks: Mapping[str, Check], registry: CollectorRegistry) -> Starlette:
+        gate = Middleware(Gate, trust=trust, refusals=self._pages, policy=POLICY)
+        return Starlette(
+            routes=[*self._routes(), *routes(checks, registry)],
+            middleware=[gate],
+            exception_handlers={404: self._no_such_page},
+        )
+
+    def _routes(self) -> list[BaseRoute]:
+        return [Route("/", self._answering(self._overview))]
+
+    def _answering(self, page: Page) -> Page:
+        async def answer(request: Request) -> Response:
+            try:
+                return await page(request)
+            except asyncpg.QueryCanceledError:
+                return self._pages.message(
+                    503,
+                    "That took too long",
+                    f"The database could not tell within {STATEMENT_SECONDS} seconds, so it was stopped.",
+                    "Ask for less: one member, one event, or one state. If every page says so, the database is busy.",
+                )
+            except Exception as error:  # noqa: BLE001 (a page that fails is a page that says so)
+                return self._failed(error)
+
+        return answer
+
+    def _failed(self, error: Exception) -> Response:
+        if is_away(error) and not isinstance(error, asyncpg.SyntaxOrAccessError):
+            log.warning("console_without_database", **describe(error))
+            return self._pages.message(
+                503,
+                "The database does not answer",
+                "The page is asked for again by itself; /readyz says what is missing.",
+            )
+        log.error("console_failed", exc_info=error)
+        return self._pages.message(500, "A defect of ours", "The console's log says what happened.")
+
+    async def _no_such_page(self, request: Request, error: Exception) -> Response:  # noqa: ARG002 (Starlette's)
+        return self._pages.message(404, "No such page", "The menu above has all there are.")
+
+    async def _overview(self, request: Request) -> Response:  # noqa: ARG002 (Starlette's)
+        now = self._clock.now()
+        told, seen = await figures(self._database, now), self._broker.seen
+        overview = overview_of(told, None if seen is None else sum(seen.dead.values()))
+        return self._pages.page("overview.html", overview=overview, here="/", now=now)
