@@ -39,7 +39,8 @@ class Console:
         self._settings = settings
         self._database = database
         self._registry = CollectorRegistry()
-        self._site = Site(database, self.broker, clock)
+        key = settings.search_key
+        self._site = Site(database, self.broker, clock, None if key is None else key.get_secret_value().encode())
 
     def start(self) -> None:
         """Every part running; the line that says where."""

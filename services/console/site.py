@@ -14,12 +14,14 @@ from starlette.routing import BaseRoute, Route
 from services.console.broker import Broker
 from services.console.figures import figures
 from services.console.gate import Gate, Trust
+from services.console.notification_pages import NotificationPages
 from services.console.overview import overview_of
 from services.console.pages import POLICY, Pages
 from services.console.views import STATEMENT_SECONDS
 from services.runtime.clock import Clock
 from services.runtime.database import Database, describe, is_away
 from services.runtime.health import Check, routes
+from services.runtime.service_desk import RefusedError
 
 log = structlog.get_logger()
 Page = Callable[[Request], Awaitable[Response]]
@@ -28,11 +30,12 @@ Page = Callable[[Request], Awaitable[Response]]
 class Site:
     """`registry`: what /metrics tells."""
 
-    def __init__(self, database: Database, broker: Broker, clock: Clock) -> None:
+    def __init__(self, database: Database, broker: Broker, clock: Clock, search_key: bytes | None) -> None:
         self._database = database
         self._broker = broker
         self._clock = clock
         self._pages = Pages()
+        self._notifications = NotificationPages(database, self._pages, clock, search_key)
 
     def app(self, trust: Trust, checks: Mapping[str, Check], registry: CollectorRegistry) -> Starlette:
         gate = Middleware(Gate, trust=trust, refusals=self._pages, policy=POLICY)
@@ -43,12 +46,21 @@ class Site:
         )
 
     def _routes(self) -> list[BaseRoute]:
-        return [Route("/", self._answering(self._overview))]
+        pages: dict[str, Page] = {
+            "/": self._overview,
+            "/notifications": self._notifications.search,
+            "/notifications/{id}": self._notifications.one,
+            "/events": self._notifications.events,
+            "/suppressions": self._notifications.suppressions,
+        }
+        return [Route(path, self._answering(page)) for path, page in pages.items()]
 
     def _answering(self, page: Page) -> Page:
         async def answer(request: Request) -> Response:
             try:
                 return await page(request)
+            except RefusedError as refused:
+                return self._refused(refused)
             except asyncpg.QueryCanceledError:
                 return self._pages.message(
                     503,
@@ -60,6 +72,12 @@ class Site:
                 return self._failed(error)
 
         return answer
+
+    def _refused(self, refused: RefusedError) -> Response:
+        title, _, rule = str(refused.document["detail"]).partition(": ")
+        named = refused.document.get("parameter")
+        sentences = [f"{named}: {rule}." if named else f"{rule[:1].upper()}{rule[1:]}."] if rule else []
+        return self._pages.message(refused.status, title, *sentences)
 
     def _failed(self, error: Exception) -> Response:
         if is_away(error) and not isinstance(error, asyncpg.SyntaxOrAccessError):
