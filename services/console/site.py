@@ -12,6 +12,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from services.console.broker import Broker
+from services.console.broker_pages import BrokerPages
+from services.console.complaint_pages import ComplaintPages
 from services.console.figures import figures
 from services.console.gate import Gate, Trust
 from services.console.notification_pages import NotificationPages
@@ -46,12 +48,19 @@ class Site:
         )
 
     def _routes(self) -> list[BaseRoute]:
+        complaints = ComplaintPages(self._database, self._pages, self._clock)
+        broker = BrokerPages(self._broker, self._pages, self._clock)
         pages: dict[str, Page] = {
             "/": self._overview,
             "/notifications": self._notifications.search,
             "/notifications/{id}": self._notifications.one,
             "/events": self._notifications.events,
             "/suppressions": self._notifications.suppressions,
+            "/complaints": complaints.search,
+            "/complaints/{id}": complaints.one,
+            "/dead-letters": broker.dead_letters,
+            "/topics": broker.topics,
+            "/topics/{name}": broker.topic,
         }
         return [Route(path, self._answering(page)) for path, page in pages.items()]
 
