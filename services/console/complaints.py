@@ -17,7 +17,7 @@ OF_STATE: Mapping[str, str] = {
     "lapsed": "It was not used, and need not have been.",
     "cancelled": "It is not needed any more.",
 }
-KIND: Mapping[str, str] = {"met": "good", "missed": "bad", "met-not-delivered": "look", "held": "look"}
+KIND: Mapping[str, str] = {"met": "good", "missed": "bad", "met-not-delivered": "look"}
 _DUE = """
 SELECT complaint_id, obligation, licence, limit_at, send_by, state, detected_at FROM complaint_sla.console_obligations
 """

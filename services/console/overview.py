@@ -9,6 +9,8 @@ from services.console.pages import link, number, span
 
 Kind = Literal["good", "look", "bad", "plain"]
 """In order, look at it, the promise is not kept, a number that says nothing by itself. Each has a shape of its own."""
+IN_WORDS = {"good": "in order", "look": "wants a look", "bad": "not kept"}
+"""Beside the shape, for who does not see it."""
 LANES = {"codes": "Codes and links", "security": "Security notices", "letters": "Letters", "general": "General notices"}
 WATERMARK_SECONDS = 900
 OUTBOX_SECONDS = 30

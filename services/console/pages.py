@@ -38,11 +38,11 @@ def when(at: datetime | None) -> Markup:
 
 
 def span(seconds: float | timedelta | None) -> str:
-    """`42 s`, `7 min`, `3 h 5 min`, `12 d 4 h`: as long as one says it aloud."""
+    """`97 s`, `7 min`, `3 h 5 min`, `12 d 4 h`: as long as one says it aloud."""
     if seconds is None:
         return DASH
     left = int(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds)
-    if left < 60:
+    if left < 120:
         return f"{left} s"
     minutes, hours, days = left // 60, left // 3600, left // 86_400
     if minutes < 60:

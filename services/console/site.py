@@ -17,7 +17,7 @@ from services.console.complaint_pages import ComplaintPages
 from services.console.figures import figures
 from services.console.gate import Gate, Trust
 from services.console.notification_pages import NotificationPages
-from services.console.overview import overview_of
+from services.console.overview import IN_WORDS, overview_of
 from services.console.pages import POLICY, Pages
 from services.console.views import STATEMENT_SECONDS
 from services.runtime.clock import Clock
@@ -106,4 +106,4 @@ class Site:
         now = self._clock.now()
         told, seen = await figures(self._database, now), self._broker.seen
         overview = overview_of(told, None if seen is None else sum(seen.dead.values()))
-        return self._pages.page("overview.html", overview=overview, here="/", now=now)
+        return self._pages.page("overview.html", overview=overview, in_words=IN_WORDS, here="/", now=now)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -86,6 +87,12 @@ async def test_a_view_has_the_columns_the_console_was_promised(migrated_template
     finally:
         await connection.close()
     assert {row["attname"]: row["type"] for row in rows} == CONTRACT[view]
+
+
+def test_what_an_administrator_grants_by_hand_is_all_of_them() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    granted = page.partition("GRANT SELECT ON ")[2].partition(f" TO {CONSOLE_ROLE}")[0]
+    assert {each.strip() for each in granted.split(",")} == set(CONTRACT)
 
 
 async def test_the_role_reads_the_views_and_nothing_else(database: str) -> None:

@@ -44,7 +44,10 @@ def test_up_to_its_limits_the_promise_is_kept_and_nothing_is_said_against_it() -
 @pytest.mark.parametrize(
     ("figures", "because"),
     [
-        (with_lane("codes", Lane(open=1, oldest_seconds=61.0)), "Codes and links: one is unsent for 1 min"),
+        (
+            with_lane("codes", Lane(open=1, oldest_seconds=61.0)),
+            "Codes and links: one is unsent for 61 s, more than 60 s",
+        ),
         (with_lane("security", Lane(open=1, oldest_seconds=661.0)), "Security notices: one is unsent for 11 min"),
         (with_lane("letters", Lane(open=1, oldest_seconds=3601.0)), "Letters: one is unsent for 1 h"),
         (with_lane("codes", Lane(sent=100, late=2)), "Codes and links: 2 of 100 left later than 10 s"),
@@ -92,8 +95,8 @@ def test_every_number_leads_to_the_rows_behind_it() -> None:
     ("seconds", "said"),
     [
         (0, "0 s"),
-        (59.9, "59 s"),
-        (60, "1 min"),
+        (119.9, "119 s"),
+        (120, "2 min"),
         (3600, "1 h"),
         (3900, "1 h 5 min"),
         (86_400, "1 d"),
