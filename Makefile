@@ -22,7 +22,7 @@ demo: ## A day in the life of a member, on a real Kafka and PostgreSQL. ONCE=1 c
 .PHONY: test
 test: static ## Everything: check, then all tests on a real broker and database. One pytest run.
 	@$(PYTHON) bootstrap.py test
-	@$(PYTEST) --ignore=tests/chaos --ignore=tests/mta --numprocesses=3 --dist=loadgroup --no-loadscope-reorder
+	@$(PYTEST) --ignore=tests/chaos --ignore=tests/mta --ignore=tests/browser --numprocesses=3 --dist=loadgroup --no-loadscope-reorder
 
 .PHONY: check
 check: static ## The fast half of test, without broker and database.
@@ -63,6 +63,18 @@ test-containers: ## The tests of integration, on Kafka and PostgreSQL in contain
 test-mta: ## Every notice through a real Postfix over verified TLS, read back from its mailboxes. Needs Postfix and root.
 	@$(PYTHON) bootstrap.py test
 	@$(BIN)/python -m tests.mta
+
+AXE_VERSION := 4.14.1
+AXE_SHA256 := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
+BROWSER := var/browser
+
+.PHONY: test-browser
+test-browser: ## The console in a real browser, by axe-core's rules. Needs Chromium (or CHROMIUM), pip and npm.
+	@$(PYTHON) bootstrap.py test
+	@$(PYTHON) -m pip install --quiet --upgrade --target $(BROWSER)/python "playwright>=1.65,<2"
+	@cd $(BROWSER) && npm pack --silent axe-core@$(AXE_VERSION) >/dev/null && tar xf axe-core-$(AXE_VERSION).tgz package/axe.min.js
+	@echo "$(AXE_SHA256)  $(BROWSER)/package/axe.min.js" | sha256sum --check --quiet
+	@AXE=$(BROWSER)/package/axe.min.js PYTHONPATH=$(BROWSER)/python $(PYTEST) tests/browser
 
 .PHONY: image
 image: ## The image of all services, and the catcher's. BUILD_FLAGS goes to docker build.
