@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-SLOW := --ignore=tests/chaos --ignore=tests/mta --ignore=tests/keycloak
+SLOW := --ignore=tests/chaos --ignore=tests/mta --ignore=tests/keycloak --ignore=tests/browser
 CODE := bootstrap.py demo deploy schemas services tests
 COMPOSE := docker compose --file deploy/compose.yaml
 
@@ -64,6 +64,18 @@ test-containers: ## The tests of integration, on Kafka and PostgreSQL in contain
 test-mta: ## Every notice through a real Postfix over verified TLS, read back from its mailboxes. Needs Postfix and root.
 	@$(PYTHON) bootstrap.py test
 	@$(BIN)/python -m tests.mta
+
+AXE_VERSION := 4.14.1
+AXE_SHA256 := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
+BROWSER := var/browser
+
+.PHONY: test-browser
+test-browser: ## The console in a real browser, by axe-core's rules. Needs Chromium (or CHROMIUM), pip and npm.
+	@$(PYTHON) bootstrap.py test
+	@$(PYTHON) -m pip install --quiet --upgrade --target $(BROWSER)/python "playwright>=1.65,<2"
+	@cd $(BROWSER) && npm pack --silent axe-core@$(AXE_VERSION) >/dev/null && tar xf axe-core-$(AXE_VERSION).tgz package/axe.min.js
+	@echo "$(AXE_SHA256)  $(BROWSER)/package/axe.min.js" | sha256sum --check --quiet
+	@AXE=$(BROWSER)/package/axe.min.js PYTHONPATH=$(BROWSER)/python $(PYTEST) tests/browser
 
 .PHONY: image
 image: ## The image of all services, and the catcher's. BUILD_FLAGS goes to docker build.

@@ -100,6 +100,16 @@ def probe(
 
 
 @app.command()
+def console() -> None:
+    """Serve the console: what is open, what went wrong and why, for people; it changes nothing."""
+    from services.console.main import run
+    from services.console.settings import ConsoleSettings
+    from services.runtime.settings import load
+
+    _run(run(load(ConsoleSettings, "console")))
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version; safe beside running services of the version before."""
     from services.runtime.migrations import upgrade

@@ -1,6 +1,7 @@
 """Each service owns its schema and its migrations (Alembic); one advisory lock lets replicas race harmlessly."""
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
 from alembic import command
@@ -61,3 +62,34 @@ def run_online(connection: Connection, schema: str) -> None:
     context.configure(connection=connection, version_table_schema=schema, version_table="alembic_version")
     with context.begin_transaction():
         context.run_migrations()
+
+
+CONSOLE_ROLE = "member_notices_console"
+"""Who reads the console's views, and nothing else. Roles are of the whole server, so it may exist already."""
+
+
+def console_role() -> str:
+    """Make the role. A user who may not goes on without it, and docs/operations.md says what an administrator runs."""
+    return f"""
+        DO $$ BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{CONSOLE_ROLE}') THEN
+                CREATE ROLE {CONSOLE_ROLE} NOLOGIN;
+            END IF;
+        EXCEPTION
+            WHEN insufficient_privilege THEN
+                RAISE NOTICE 'role {CONSOLE_ROLE} was not made: see "The console" in docs/operations.md';
+            WHEN duplicate_object OR unique_violation THEN NULL;
+        END $$
+    """
+
+
+def console_grants(schema: str, views: Iterable[str]) -> str:
+    """These views and no more, if there is the role."""
+    return f"""
+        DO $$ BEGIN
+            IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{CONSOLE_ROLE}') THEN
+                GRANT USAGE ON SCHEMA {schema} TO {CONSOLE_ROLE};
+                GRANT SELECT ON {", ".join(f"{schema}.{view}" for view in views)} TO {CONSOLE_ROLE};
+            END IF;
+        END $$
+    """

@@ -82,21 +82,11 @@ class ServingSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class ProcessSettings(ServingSettings, KafkaSettings, DatabaseSettings):
-    """What every service reads. Subclasses add their own."""
+class ServerSettings(ServingSettings, KafkaSettings, DatabaseSettings):
+    """What every process reads that serves something and keeps a clock."""
 
-    vault_keys: SecretStr = Field(
-        description="Set it to id:base64 of 32 random bytes, several separated by commas: the first one encrypts, all "
-        "decrypt. A new key: openssl rand -base64 32"
-    )
     demo_clock_file: Path | None = None
     """The clock of a demo, shared by its processes. Refused wherever broker and database are not on this machine."""
-
-    @field_validator("vault_keys")
-    @classmethod
-    def _keys_can_be_read(cls, value: SecretStr) -> SecretStr:
-        Vault.parse(value.get_secret_value())
-        return value
 
     @model_validator(mode="after")
     def _a_demo_stays_at_home(self) -> Self:
@@ -112,6 +102,21 @@ class ProcessSettings(ServingSettings, KafkaSettings, DatabaseSettings):
     def clock(self) -> Clock:
         """What expiry, horizon and deadlines follow."""
         return SystemClock() if self.demo_clock_file is None else DemoClock(self.demo_clock_file)
+
+
+class ProcessSettings(ServerSettings):
+    """What every process reads that opens what is private. Subclasses add their own."""
+
+    vault_keys: SecretStr = Field(
+        description="Set it to id:base64 of 32 random bytes, several separated by commas: the first one encrypts, all "
+        "decrypt. A new key: openssl rand -base64 32"
+    )
+
+    @field_validator("vault_keys")
+    @classmethod
+    def _keys_can_be_read(cls, value: SecretStr) -> SecretStr:
+        Vault.parse(value.get_secret_value())
+        return value
 
 
 def is_loopback(host: str) -> bool:

@@ -91,7 +91,8 @@ VALUES ($1, $2, 's', $3, 't', $4, 'm', 'n', 'email', 'login', 'security', 'b', '
 
 async def _without_letters(connection: asyncpg.Connection) -> None:
     await connection.execute(
-        "ALTER TABLE notifier.notifications DROP COLUMN cancelled_from, DROP COLUMN not_before, DROP COLUMN limit_at"
+        "ALTER TABLE notifier.notifications"
+        " DROP COLUMN cancelled_from CASCADE, DROP COLUMN not_before CASCADE, DROP COLUMN limit_at CASCADE"
     )
     for table in ("letter_ranks", "cancelled_letters", "letters"):
         await connection.execute(f"DROP TABLE notifier.{table}")

@@ -10,13 +10,14 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from services.auth_events.settings import AuthEventsSettings
+from services.console.settings import ConsoleSettings
 from services.notifier.settings import NotifierSettings
 from services.probe.settings import ProbeSettings
 from services.runtime.settings import DatabaseSettings, KafkaSettings, SettingsError, load
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
-MODELS: tuple[type[BaseSettings], ...] = (AuthEventsSettings, NotifierSettings, ProbeSettings)
+MODELS: tuple[type[BaseSettings], ...] = (AuthEventsSettings, NotifierSettings, ConsoleSettings, ProbeSettings)
 LINE = re.compile(r"^(# )?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 SHOWN = {name: value for _, name, value in LINE.findall(EXAMPLE)}
 MARKER = "Zq7MARKER"

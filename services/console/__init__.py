@@ -1,0 +1,13 @@
+"""The console: what is open, what went wrong and why, for people on call and at the desk. It changes nothing.
+
+    gate.py           who may look, which methods, the headers of every answer
+    site.py           routes → questions → pages; what a question that failed looks like
+    views.py          the connection, as a role that can read the services' views only; the overview's numbers
+    notifications.py  what was sent and what was not: search, list, one
+    complaints.py     what is due, what was missed, one complaint
+    broker.py         end offsets, groups, last records, dead letters, without a group of its own
+    redacted.py       PURE: a record as it may be shown
+    pages.py          templates (pages/*.html) → HTML
+
+It imports no other service and reads no table of one: each service owns views for it (`console_…`) and migrates them.
+"""

@@ -1,0 +1,109 @@
+"""Routes → questions → pages, and what a question that failed looks like."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import asyncpg
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from services.console.broker import Broker
+from services.console.broker_pages import BrokerPages
+from services.console.complaint_pages import ComplaintPages
+from services.console.figures import figures
+from services.console.gate import Gate, Trust
+from services.console.notification_pages import NotificationPages
+from services.console.overview import IN_WORDS, overview_of
+from services.console.pages import POLICY, Pages
+from services.console.views import STATEMENT_SECONDS
+from services.runtime.clock import Clock
+from services.runtime.database import Database, describe, is_away
+from services.runtime.health import Check, routes
+from services.runtime.service_desk import RefusedError
+from services.runtime.vitals import Vitals
+
+log = structlog.get_logger()
+Page = Callable[[Request], Awaitable[Response]]
+
+
+class Site:
+    """`vitals`: what /metrics tells."""
+
+    def __init__(self, database: Database, broker: Broker, clock: Clock, search_key: bytes | None) -> None:
+        self._database = database
+        self._broker = broker
+        self._clock = clock
+        self._pages = Pages()
+        self._notifications = NotificationPages(database, self._pages, clock, search_key)
+
+    def app(self, trust: Trust, checks: Mapping[str, Check], vitals: Vitals) -> Starlette:
+        gate = Middleware(Gate, trust=trust, refusals=self._pages, policy=POLICY)
+        return Starlette(
+            routes=[*self._routes(), *routes(checks, vitals)],
+            middleware=[gate],
+            exception_handlers={404: self._no_such_page},
+        )
+
+    def _routes(self) -> list[BaseRoute]:
+        complaints = ComplaintPages(self._database, self._pages, self._clock)
+        broker = BrokerPages(self._broker, self._pages, self._clock)
+        pages: dict[str, Page] = {
+            "/": self._overview,
+            "/notifications": self._notifications.search,
+            "/notifications/{id}": self._notifications.one,
+            "/events": self._notifications.events,
+            "/suppressions": self._notifications.suppressions,
+            "/complaints": complaints.search,
+            "/complaints/{id}": complaints.one,
+            "/dead-letters": broker.dead_letters,
+            "/topics": broker.topics,
+            "/topics/{name}": broker.topic,
+        }
+        return [Route(path, self._answering(page)) for path, page in pages.items()]
+
+    def _answering(self, page: Page) -> Page:
+        async def answer(request: Request) -> Response:
+            try:
+                return await page(request)
+            except RefusedError as refused:
+                return self._refused(refused)
+            except asyncpg.QueryCanceledError:
+                return self._pages.message(
+                    503,
+                    "That took too long",
+                    f"The database could not tell within {STATEMENT_SECONDS} seconds, so it was stopped.",
+                    "Ask for less: one member, one event, or one state. If every page says so, the database is busy.",
+                )
+            except Exception as error:  # noqa: BLE001 (a page that fails is a page that says so)
+                return self._failed(error)
+
+        return answer
+
+    def _refused(self, refused: RefusedError) -> Response:
+        title, _, rule = str(refused.document["detail"]).partition(": ")
+        named = refused.document.get("parameter")
+        sentences = [f"{named}: {rule}." if named else f"{rule[:1].upper()}{rule[1:]}."] if rule else []
+        return self._pages.message(refused.status, title, *sentences)
+
+    def _failed(self, error: Exception) -> Response:
+        if is_away(error) and not isinstance(error, asyncpg.SyntaxOrAccessError):
+            log.warning("console_without_database", **describe(error))
+            return self._pages.message(
+                503,
+                "The database does not answer",
+                "The page is asked for again by itself; /readyz says what is missing.",
+            )
+        log.error("console_failed", exc_info=error)
+        return self._pages.message(500, "A defect of ours", "The console's log says what happened.")
+
+    async def _no_such_page(self, request: Request, error: Exception) -> Response:  # noqa: ARG002 (Starlette's)
+        return self._pages.message(404, "No such page", "The menu above has all there are.")
+
+    async def _overview(self, request: Request) -> Response:  # noqa: ARG002 (Starlette's)
+        now = self._clock.now()
+        told, seen = await figures(self._database, now), self._broker.seen
+        overview = overview_of(told, None if seen is None else sum(seen.dead.values()))
+        return self._pages.page("overview.html", overview=overview, in_words=IN_WORDS, here="/", now=now)
