@@ -24,6 +24,7 @@ from services.runtime.topics import create_topics
 SERVICES = Path(__file__).parents[1] / "services"
 PARTITIONS = 3
 KEEPER = "complaint-sla"
+CONSOLE = "console"
 LANES_OF = {"notifier codes": "codes", "notifier security": "security,letters,general"}
 """Two processes, as in production: a flood of security mail is no business of the codes."""
 
@@ -124,6 +125,9 @@ class House:
             },
             KEEPER: self._service(KEEPER, [KEEPER], of_complaint_sla, "started"),
         }
+        if not self.database_given:  # there its user may become what the console is
+            of_console = environment.of_console(kafka, database) | self.clock
+            self.services[CONSOLE] = self._service(CONSOLE, [CONSOLE], of_console, "started")
         try:
             async with asyncio.TaskGroup() as group:
                 for service in self.services.values():

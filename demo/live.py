@@ -13,7 +13,7 @@ from rich.text import Text
 
 from demo.actions import OWN_EVENT, Action, Actions
 from demo.coverage import coverage_of
-from demo.house import House
+from demo.house import CONSOLE, House
 from demo.keys import CTRL_C, has_keyboard, pressed
 from demo.stage import Stage
 from demo.story import Story
@@ -164,7 +164,10 @@ class Live:
         if self._console.is_terminal and self._console.height < TALL:
             ports = (f"{each.name.removeprefix('notifier ')} :{urlsplit(each.address).port}" for each in services)
             return Text(f"{inbox}  /gallery/\n/healthz /readyz /metrics  {'  '.join(ports)}", "cyan")
-        lines = [f"{each.name:<18} {each.address}  /healthz /readyz /metrics" for each in services]
+        lines = [
+            f"{each.name:<18} {each.address}{'' if each.name == CONSOLE else '  /healthz /readyz /metrics'}"
+            for each in services
+        ]
         return Text(
             "\n".join(
                 [inbox, f"gallery            {self._house.gallery}", *lines, f"logs               {self._house.folder}"]
