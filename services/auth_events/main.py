@@ -83,7 +83,9 @@ async def _serve(
 
     process.run("http", server.serve())
     process.run("relay", outbox.relay(database, relaying, stopping=process.stopping, relayed=metrics.record_relayed))
-    process.run("watch", outbox.watch(database, process.stopping, metrics.record_outbox))
+    process.run(
+        "watch", outbox.watch(database, process.stopping, metrics.record_outbox, metrics.vitals.record_watch_failure)
+    )
     process.run("vitals", metrics.vitals.run(process.stopping))
     process.on_stop("http", stop_serving)
     log.info("listening", host=settings.http_host, port=server.port, publishers=publishers.names())

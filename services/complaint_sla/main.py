@@ -151,6 +151,7 @@ class ComplaintSla:
                 metrics.record_standing(await self._reading.standing(self._clock.now(), self._windows))
             except Exception as error:
                 # What is only measured must not end what it measures.
+                metrics.vitals.record_watch_failure()
                 log.warning("watch_failed", exc_info=error)
 
     def _checks(self) -> dict[str, Check]:
