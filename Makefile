@@ -22,7 +22,7 @@ demo: ## A day in the life of a member, on a real Kafka and PostgreSQL. ONCE=1 c
 .PHONY: test
 test: static ## Everything: check, then all tests on a real broker and database. One pytest run.
 	@$(PYTHON) bootstrap.py test
-	@$(PYTEST) --ignore=tests/chaos
+	@$(PYTEST) --ignore=tests/chaos --ignore=tests/drill
 
 .PHONY: check
 check: static ## The fast half of test, without broker and database.
@@ -87,6 +87,12 @@ test-alerts: ## Each alert fires when it should and only then. Needs promtool.
 	@promtool check rules deploy/prometheus/rules.yml
 	@promtool check config --syntax-only deploy/prometheus/prometheus.yml
 	@promtool test rules deploy/prometheus/rules_test.yml deploy/prometheus/burn_rate_test.yml
+
+.PHONY: drill
+drill: ## Trouble under a real Prometheus: the alert fires, its page mends it. Needs prometheus; no part of test.
+	@command -v prometheus >/dev/null || { echo "This needs prometheus: apt-get install prometheus (Debian), or brew install prometheus, then again." >&2; exit 1; }
+	@$(PYTHON) bootstrap.py test
+	@$(PYTEST) --durations=0 tests/drill
 
 .PHONY: chaos
 chaos: ## The path under attack: kill -9, standstill, outages, broken builds. 20 minutes; no part of test.
