@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-SLOW := --ignore=tests/chaos --ignore=tests/mta --ignore=tests/keycloak --ignore=tests/browser
+SLOW := --ignore=tests/chaos --ignore=tests/mta --ignore=tests/keycloak --ignore=tests/browser --ignore=tests/drill
 CODE := bootstrap.py demo deploy schemas services tests
 COMPOSE := docker compose --file deploy/compose.yaml
 
@@ -105,6 +105,12 @@ test-alerts: ## Each alert fires when it should and only then. Needs promtool.
 	@promtool check rules deploy/prometheus/rules.yml
 	@promtool check config --syntax-only deploy/prometheus/prometheus.yml
 	@promtool test rules deploy/prometheus/rules_test.yml deploy/prometheus/burn_rate_test.yml
+
+.PHONY: drill
+drill: ## Trouble under a real Prometheus: the alert fires, its page mends it. Needs prometheus; no part of test.
+	@command -v prometheus >/dev/null || { echo "This needs prometheus: apt-get install prometheus (Debian), or brew install prometheus, then again." >&2; exit 1; }
+	@$(PYTHON) bootstrap.py test
+	@$(PYTEST) --durations=0 tests/drill
 
 .PHONY: chaos
 chaos: ## The path under attack: kill -9, standstill, outages, broken builds. 20 minutes; no part of test.

@@ -115,7 +115,8 @@ class AuthEvents:
             "relay",
             outbox.relay(self._database, self._relaying, stopping=stopping, relayed=metrics.record_relayed),
         )
-        self.process.run("watch", outbox.watch(self._database, stopping, metrics.record_outbox))
+        failed = metrics.vitals.record_watch_failure
+        self.process.run("watch", outbox.watch(self._database, stopping, metrics.record_outbox, failed))
         self.process.run("vitals", metrics.vitals.run(stopping))
         self.process.on_stop("http", stop_serving)
         self._timekeeping.start(self.process)

@@ -77,6 +77,7 @@ class ComplaintSla:
         self._relaying = Publisher(lambda: producer_of(settings, f"{SERVICE}-relay"))
         self._outbox = Outbox("complaint_sla", vault)
         self._reading = Reading(database, vault)
+        self._windows = rulebook.windows
         self._desk = ServiceDesk(self._reading, rulebook, clock, settings.service_desk_tokens())
         cases = Cases(database, vault, self._outbox)
         self._ingest = Ingest(database, cases, rulebook, clock)
@@ -147,9 +148,10 @@ class ComplaintSla:
         while not await pause(self.process.stopping, WATCH_SECONDS):
             try:
                 metrics.record_lags(await lags(self._broker))
-                metrics.record_standing(await self._reading.standing(self._clock.now()))
+                metrics.record_standing(await self._reading.standing(self._clock.now(), self._windows))
             except Exception as error:
                 # What is only measured must not end what it measures.
+                metrics.vitals.record_watch_failure()
                 log.warning("watch_failed", exc_info=error)
 
     def _checks(self) -> dict[str, Check]:

@@ -1,5 +1,6 @@
 """Reading for people and for metrics: how complaints stand, what is due, one complaint with all that is known."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from schemas.envelope import Event, read_record
@@ -18,16 +19,19 @@ class Reading:
         self._database = database
         self._vault = vault
 
-    async def standing(self, now: datetime) -> Standing:
+    async def standing(self, now: datetime, windows: Collection[str]) -> Standing:
+        """`windows`: obligations that nobody has to meet (`Rulebook.windows`); they are not due."""
         row = await self._database.fetchrow(
             """
             SELECT (SELECT count(*) FROM complaint_sla.cases WHERE closed_at IS NULL AND received_at IS NOT NULL),
                    (SELECT count(*) FROM complaint_sla.obligations
-                    WHERE state IN ('open', 'held') AND limit_at < $1 + interval '1 day'),
+                    WHERE state IN ('open', 'held') AND limit_at < $1::timestamptz + interval '1 day'
+                      AND obligation <> ALL($2::text[])),
                    (SELECT count(*) FROM complaint_sla.obligations
-                    WHERE state IN ('open', 'held') AND limit_at < $1 + interval '5 days'),
+                    WHERE state IN ('open', 'held') AND limit_at < $1::timestamptz + interval '5 days'
+                      AND obligation <> ALL($2::text[])),
                    (SELECT count(*) FROM complaint_sla.obligations
-                    WHERE state = 'missed' AND detected_at > $1 - interval '1 day'),
+                    WHERE state = 'missed' AND detected_at > $1::timestamptz - interval '1 day'),
                    (SELECT count(*) FROM complaint_sla.cases WHERE unregistered),
                    (SELECT coalesce(sum(unconfirmed), 0) FROM complaint_sla.cases WHERE unconfirmed > 0),
                    (SELECT count(*) FROM complaint_sla.cases WHERE stuck_at IS NOT NULL),
@@ -36,6 +40,7 @@ class Reading:
                        (SELECT written_at FROM complaint_sla.outbox ORDER BY id LIMIT 1)), 0)::float8
             """,
             now,
+            list(windows),
         )
         assert row is not None, "a row of aggregates"
         open_, day, days, missed, unregistered, unconfirmed, stuck, rows, seconds = row

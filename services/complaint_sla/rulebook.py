@@ -36,6 +36,11 @@ class Rulebook:
         return [rule for rule in self.rules.rule if licence in rule.licences and rule.category == category]
 
     @property
+    def windows(self) -> list[str]:
+        """Obligations that are none: what may be used, and nothing is missed when it closes."""
+        return sorted({rule.obligation for rule in self.rules.rule if rule.optional})
+
+    @property
     def versions(self) -> tuple[str, str]:
         """Of the rules and of the calendars: what was computed under others is computed again."""
         return self.rules.version, self.calendars.version

@@ -78,4 +78,5 @@ async def watch(promise: Promise, broker: KafkaBroker, stopping: asyncio.Event) 
             metrics.record_backlog(await promise.backlog())
         except Exception as error:
             # What is only measured must not end what it measures.
+            metrics.vitals.record_watch_failure()
             log.warning("watch_failed", exc_info=error)

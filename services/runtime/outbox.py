@@ -68,13 +68,20 @@ class Outbox:
             raise LookupError("an aggregate without a row")
         return Waiting(row["rows"], max(0.0, row["oldest"].total_seconds()) if row["rows"] else 0.0)
 
-    async def watch(self, database: Database, stopping: asyncio.Event, record: Callable[[Waiting], None]) -> None:
-        """Tell `record` every few seconds, until told to stop."""
+    async def watch(
+        self,
+        database: Database,
+        stopping: asyncio.Event,
+        record: Callable[[Waiting], None],
+        failed: Callable[[], None],
+    ) -> None:
+        """Tell `record` every few seconds, or `failed` that it could not be asked, until told to stop."""
         while not await pause(stopping, WATCH_SECONDS):
             try:
                 record(await self.waiting(database))
             except Exception as error:
                 # What is only measured must not end what it measures.
+                failed()
                 log.warning("watch_failed", exc_info=error)
 
     async def relay(

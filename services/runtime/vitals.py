@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from services.runtime.outbox import pause
 
@@ -40,6 +40,11 @@ class Vitals:
         self._ready = Gauge(
             "member_notices_ready", "1: ready; 0: not, and /readyz says what to look at", ["check"], registry=registry
         )
+        self._blind = Counter(
+            "member_notices_watch_failures_total",
+            "Looks that failed; what they measure stands still",
+            registry=registry,
+        )
         self._recent: deque[float] = deque(maxlen=round(WORST_SECONDS / BEAT_SECONDS))
         ProcessCollector(registry=registry)
 
@@ -56,6 +61,10 @@ class Vitals:
         self._lags.observe(seconds)
         self._recent.append(seconds)
         self._worst.set(max(self._recent))
+
+    def record_watch_failure(self) -> None:
+        """A gauge that nobody sets shows its last value, or 0, as if all were well."""
+        self._blind.inc()
 
     def record_ready(self, ready: Mapping[str, bool]) -> None:
         """By the names of the checks, which are few and fixed."""

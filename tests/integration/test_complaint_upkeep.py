@@ -111,3 +111,18 @@ async def test_one_that_another_replica_has_locked_keeps_no_other_from_being_for
         await other.execute(f"SELECT 1 FROM {OURS} WHERE complaint_id = 'c-1' FOR UPDATE")  # noqa: S608
         assert await records.cases.forget_old(later, 500) == 1
     assert await upkeep.left() == {"c-1"}
+
+
+async def test_how_complaints_stand_is_counted(upkeep: Upkeep) -> None:
+    records = upkeep.records
+    await records.hear(received("c-1", T0), event_of("withdrawn", "nobody-registered", T0, withdrawn_at=T0))
+    limit = await records.database.fetchval(
+        "SELECT limit_at FROM complaint_sla.obligations WHERE obligation = 'acknowledgement'"
+    )
+    windows = records.rulebook.windows
+    first = await records.reading.standing(T0, windows)
+    assert (first.open, first.due_in_a_day, first.missed_today) == (1, 0, 0)
+    near = await records.reading.standing(limit - timedelta(hours=12), windows)
+    assert (near.due_in_a_day, near.due_in_five_days) == (1, 1)  # a summary may be sent by then, and need not be
+    await records.sweep(limit + timedelta(minutes=1))
+    assert (await records.reading.standing(records.clock.at, windows)).missed_today == 1

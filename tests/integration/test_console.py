@@ -18,7 +18,7 @@ from tests.support.console import asked, running, settings
 from tests.support.database import temporary_database
 from tests.support.waiting import wait_for
 
-SECRET, NEXT_SECRET = secrets.token_hex(32), secrets.token_hex(32)
+SECRET, NEXT_SECRET = "a1" * 32, "b2" * 32
 HASHES = ",".join(hashlib.sha256(each.encode()).hexdigest() for each in (SECRET, NEXT_SECRET))
 
 
