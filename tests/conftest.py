@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from demo.embedded import EmbeddedKafka, EmbeddedPostgres
 from demo.embedded.jars import KAFKA_VERSION
@@ -83,3 +84,13 @@ async def database(database_server: str, migrated_template: str) -> AsyncIterato
 
 def _folder(factory: pytest.TempPathFactory, name: str) -> Path:
     return factory.mktemp(name, numbered=False)
+
+
+@pytest.fixture(autouse=True)
+def _log_configuration() -> Iterator[None]:
+    """Each test leaves structlog as it found it, also the list of processors that loggers hold on to."""
+    before = structlog.get_config()
+    processors = [*before["processors"]]
+    yield
+    before["processors"][:] = processors
+    structlog.configure(**before)
