@@ -75,6 +75,7 @@ class Live:
         return int(self.failed)
 
     async def _print(self, story: Story) -> int:
+        self._console.print(self._addresses())
         await self._tell(story)
         self._print_tables(await self._stage.rows())
         self._console.print(self._addresses())

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, StrictUndefined, Template, TemplateError, meta, nodes
+from jinja2 import Environment, StrictUndefined, Template, TemplateError, nodes
 
 from services.notifier import formats
 from services.notifier.brands import Brand
@@ -25,6 +25,15 @@ class TemplatesError(ValueError):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """Names in a template."""
+
+    facts: set[str]
+    filters: set[str]
+    tests: set[str]
 
 
 COUNT = f"{{% if {ACTIONS} %}} ({{{{ {ACTIONS} | length }}}}){{% endif %}}"
@@ -150,13 +159,30 @@ class Compiler:
     def _tree(self, source: str, name: str) -> nodes.Template:
         tree = _ENVIRONMENT.parse(source)
         Folding(self._brand, self._locale, escaped=name.endswith(".html"), problems=self._problems).visit(tree)
-        variables = meta.find_undeclared_variables(tree) - self._names
-        self._problems += [f"{name}: no fact is called {unknown}" for unknown in sorted(variables)]
+        used = _used(tree)
+        self._problems += [f"{name}: no fact is called {unknown}" for unknown in sorted(used.facts - self._names)]
         # Within a condition Jinja would only find out when the condition is met.
-        filters = {node.name for node in tree.find_all(nodes.Filter)} - _ENVIRONMENT.filters.keys()
-        tests = {node.name for node in tree.find_all(nodes.Test)} - _ENVIRONMENT.tests.keys()
-        self._problems += [f"{name}: no filter or test is called {unknown}" for unknown in sorted(filters | tests)]
+        unknown = (used.filters - _ENVIRONMENT.filters.keys()) | (used.tests - _ENVIRONMENT.tests.keys())
+        self._problems += [f"{name}: no filter or test is called {each}" for each in sorted(unknown)]
         return tree
+
+
+def _used(tree: nodes.Template) -> _Used:
+    """In one walk: Jinja's own means are a walk for each kind of node, and make the code twice."""
+    given: set[str] = set()
+    used = _Used(set(), set(), set())
+    rest: list[nodes.Node] = [tree]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, nodes.Name):
+            (used.facts if node.ctx == "load" else given).add(node.name)
+        elif isinstance(node, nodes.Filter):
+            used.filters.add(node.name)
+        elif isinstance(node, nodes.Test):
+            used.tests.add(node.name)
+        rest.extend(node.iter_child_nodes())
+    used.facts.difference_update(given)
+    return used
 
 
 def _template(tree: nodes.Template, name: str) -> Template:

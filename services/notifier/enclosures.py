@@ -14,7 +14,6 @@ from typing import TypeAlias
 from jinja2 import Template
 
 from schemas.deadlines import LetterDueV1
-from services.notifier import pdf
 from services.notifier.brands import Brand
 from services.notifier.formats import DATE
 from services.notifier.letters import letter_fact_names
@@ -76,6 +75,8 @@ class Enclosures:
 
     def letter(self, place: Place, facts: Mapping[str, object], title: str, html: str) -> Attachment:
         """The body of a letter on paper, for a window envelope. Its date is written when it is posted."""
+        from services.notifier import pdf  # noqa: PLC0415 (see `import_typesetting`)
+
         brand, locale = place
         lines = facts.get("postal_address")
         signatory = facts.get("handler_name")
@@ -92,6 +93,8 @@ class Enclosures:
         return Attachment(f"{_file_name(facts)}.pdf", content, PDF)
 
     def _make(self, place: Place, row: str) -> Attachment:
+        from services.notifier import pdf  # noqa: PLC0415 (see `import_typesetting`)
+
         procedure, (brand, locale) = self._procedures[place], place
         unknown = dict.fromkeys(letter_fact_names(LetterDueV1))
         facts = {**unknown, **json.loads(row), VERSION: procedure.version.isoformat()}
@@ -102,6 +105,11 @@ class Enclosures:
             blocks(procedure.body.render(facts)),
         )
         return Attachment(procedure.file, content, PDF)
+
+
+def import_typesetting() -> None:
+    """Before it is needed: otherwise the first file waits for it, and with it the loop."""
+    from services.notifier import pdf  # noqa: F401, PLC0415 (a second and 40 MB, of which codes need nothing)
 
 
 def _file_name(facts: Mapping[str, object]) -> str:

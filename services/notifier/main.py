@@ -15,6 +15,7 @@ from services.notifier.catalogue import Lane as LaneName
 from services.notifier.channels.configured import channels_of
 from services.notifier.compose import Composer
 from services.notifier.deliver import Delivery
+from services.notifier.enclosures import import_typesetting
 from services.notifier.housekeeping import Housekeeping, watch
 from services.notifier.lanes import Lane
 from services.notifier.ledger.accepting import Accepting
@@ -127,6 +128,8 @@ class Notifier:
         await self._upkeep.ensure_partitions(self._clock.now())
         stopping = self.process.stopping
         await self._clock_watch.compare()
+        if "letters" in self._lanes:
+            import_typesetting()
         for name, lane in self._lanes.items():
             delivery = self._delivery(name)
             for number in range(lane.workers):

@@ -26,7 +26,7 @@ async def temporary_database(server_dsn: str, *, template: str | None = None) ->
     `template` is the DSN of a database nobody is connected to. The user of `server_dsn` needs CREATEDB.
     """
     name = f"test_{uuid.uuid4().hex}"
-    suffix = f' TEMPLATE "{_name_of(template)}"' if template else ""
+    suffix = f' TEMPLATE "{_name_of(template)}" STRATEGY FILE_COPY' if template else ""
     await _execute(server_dsn, f'CREATE DATABASE "{name}"{suffix}')
     try:
         yield urlunsplit(urlsplit(server_dsn)._replace(path=f"/{name}"))
