@@ -41,13 +41,14 @@ function compile(type: string): ValidateFunction {
   return validate;
 }
 
-/** One complaint a field: the first, for "or null" and "if … then" only repeat it. */
+/** One complaint a field: the first, for the "or null" of the schemas only repeats it. */
 function why(errors: ErrorObject[]): string {
   const told = new Map<string, string>();
-  for (const { instancePath, message, params } of errors) {
+  for (const { instancePath, keyword, message, params } of errors) {
+    if (keyword === "if") continue; // what "then" asks for is told by itself
     const name = params.missingProperty ?? params.additionalProperty ?? params.propertyName;
     const field = [...instancePath.split("/").slice(1), ...(name ? [name] : [])].join(".");
-    if (!told.has(field)) told.set(field, `${field} ${message}`);
+    if (!told.has(field)) told.set(field, `${field}: ${message}`);
   }
   return [...told.values()].join("; ");
 }

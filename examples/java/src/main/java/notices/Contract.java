@@ -48,7 +48,7 @@ final class Contract {
         }
     }
 
-    /** One complaint a field: the first, for "or null" and "if … then" only repeat it. */
+    /** One complaint a field: the first, for the "or null" of the schemas only repeats it. */
     private static String why(List<Error> errors) {
         Map<String, String> told = new LinkedHashMap<>();
         for (Error error : errors) {
@@ -56,7 +56,7 @@ final class Contract {
             if (error.getProperty() != null) {
                 field = field.isEmpty() ? error.getProperty() : field + "." + error.getProperty();
             }
-            told.putIfAbsent(field, field + " " + error.getMessage());
+            told.putIfAbsent(field, field + ": " + error.getMessage());
         }
         return String.join("; ", told.values());
     }
