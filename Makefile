@@ -3,7 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-SLOW := --ignore=tests/chaos --ignore=tests/mta --ignore=tests/keycloak --ignore=tests/browser --ignore=tests/drill
+SLOW := --ignore=tests/chaos --ignore=tests/mta --ignore=tests/keycloak --ignore=tests/browser --ignore=tests/drill \
+	--ignore=tests/examples
 CODE := bootstrap.py demo deploy schemas services tests
 COMPOSE := docker compose --file deploy/compose.yaml
 
@@ -121,6 +122,13 @@ chaos: ## The path under attack: kill -9, standstill, outages, broken builds. 20
 test-keycloak: ## A live Keycloak 26 posts to auth-events. Needs Maven, 180 MB to download once; no part of test.
 	@$(PYTHON) bootstrap.py test
 	@$(PYTEST) tests/keycloak
+
+.PHONY: test-examples
+test-examples: ## Examples in Java and TypeScript publish, and the mail arrives. Needs Java 17, Maven, Node 20; no part of test.
+	@$(PYTHON) bootstrap.py test
+	@mvn --batch-mode --quiet --file examples/java/pom.xml package
+	@cd examples/typescript && npm ci --no-audit --no-fund --silent && npm run --silent build
+	@$(PYTEST) --durations=0 tests/examples
 
 .PHONY: preview
 preview: ## Every message in a gallery, var/gallery/index.html. AGAINST=main shows only what differs, side by side.

@@ -70,7 +70,7 @@ _OF_EVENT_ERROR = {
     ),
     "text-not-storable": _Kind(422, "Text that cannot be stored", "Remove NUL characters and lone surrogates."),
     "type-unknown": _Kind(
-        422, "Unknown event type", "Use a type of the contract, version included; docs/ lists them with their schemas."
+        422, "Unknown event type", "Use a type of the contract, version included; schemas/json has a file for each."
     ),
     "data-invalid": _Kind(
         422, "The data breaks the type's schema", "Correct the field named in `field`; `rule` is what it broke."
