@@ -1,7 +1,6 @@
 """The OpenTelemetry half of `traces`: imported only where a collector is named."""
 
 from collections.abc import Mapping
-from importlib.metadata import version
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -22,6 +21,7 @@ from opentelemetry.trace import (
 )
 
 from services.runtime.traces import Kind, Value, ids
+from services.runtime.vitals import build_version
 
 EXPORT_SECONDS = 5
 
@@ -32,7 +32,7 @@ class Spans:
     def __init__(self, service: str, endpoint: str, ratio: float) -> None:
         """`ratio`: of events, chosen by their trace's id, so that each service chooses the same."""
         self._ids = _Ids()
-        resource = Resource.create({"service.name": service, "service.version": version("member-notices")})
+        resource = Resource.create({"service.name": service, "service.version": build_version()})
         self._provider = TracerProvider(
             sampler=TraceIdRatioBased(ratio), resource=resource, id_generator=self._ids, shutdown_on_exit=False
         )
