@@ -30,6 +30,7 @@ from services.auth_events.providers import auth0, keycloak, okta, ssf
 from services.auth_events.providers.signals import AHEAD, Finding, Kind, Signal
 from services.auth_events.sets import SetRefusedError, presented, verified
 from services.auth_events.upstreams import Source, Upstreams
+from services.runtime import traces
 from services.runtime.clock import Clock
 
 log = structlog.get_logger()
@@ -84,6 +85,7 @@ class Hooks:
     def _endpoint(self, kind: Kind, accept: Accept) -> Accept:
         async def endpoint(request: Request) -> Response:
             started = asyncio.get_running_loop().time()
+            request.state.began = traces.since()
             try:
                 response = await accept(request)
             except RefusedError as refused:
@@ -115,7 +117,7 @@ class Hooks:
             raise RefusedError(problems.unreadable("time is in milliseconds since 1970"))
         if not now - REPLAY_WINDOW <= at <= now + AHEAD:
             raise RefusedError(problems.outside_window("time", "from 24 hours ago to 5 minutes ahead"))
-        return await self._accepted(source, [keycloak.read(payload, source.upstream, now)])
+        return await self._accepted(request, source, [keycloak.read(payload, source.upstream, now)])
 
     async def _okta_challenge(self, request: Request) -> Response:
         """Okta's proof that the address is ours: it proves nothing to us, so that it needs no secret."""
@@ -129,7 +131,7 @@ class Hooks:
         payload = _json(await read_body(request))
         if not isinstance(payload, dict):
             raise RefusedError(problems.unreadable("one JSON object"))
-        await self._accepted(source, okta.read(payload, source.upstream, self._clock.now()))
+        await self._accepted(request, source, okta.read(payload, source.upstream, self._clock.now()))
         return Response(status_code=204)
 
     async def _auth0(self, request: Request) -> Response:
@@ -139,7 +141,7 @@ class Hooks:
             entries = auth0.parse(body)
         except EventError:
             raise RefusedError(problems.unreadable("JSON lines, a JSON array or a JSON object")) from None
-        return await self._accepted(source, auth0.read(entries, source.upstream, self._clock.now()))
+        return await self._accepted(request, source, auth0.read(entries, source.upstream, self._clock.now()))
 
     async def _ssf(self, request: Request) -> Response:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != SET_MEDIA_TYPE:
@@ -166,7 +168,7 @@ class Hooks:
         findings = ssf.read(claims, source.upstream, now)
         if any(getattr(finding, "reason", None) == "foreign" for finding in findings):
             raise SetRefusedError("access_denied", "the subject is a user of an issuer that this one may speak of")
-        await self._accepted(source, findings)
+        await self._accepted(request, source, findings)
         return Response(status_code=202)
 
     def _with_token(self, request: Request, kind: Kind) -> Source:
@@ -176,7 +178,7 @@ class Hooks:
         self._refuse_flood(source)
         return source
 
-    async def _accepted(self, source: Source, findings: Sequence[Finding]) -> Response:
+    async def _accepted(self, request: Request, source: Source, findings: Sequence[Finding]) -> Response:
         """Raises `RefusedError`: nothing of it was taken."""
         name = source.upstream.name
         signals = [finding for finding in findings if isinstance(finding, Signal)]
@@ -185,8 +187,11 @@ class Hooks:
         except UnavailableError:
             log.error("upstream_not_accepted", upstream=name, status=503)
             raise RefusedError(problems.unavailable(RETRY_AFTER_SECONDS)) from None
-        for fate in fates:
+        for signal, fate in zip(signals, fates, strict=True):
             self._metrics.record_event(name, fate)
+            if fate in {"told", "waiting"}:
+                upstream = request.headers.get(traces.HEADER)
+                traces.published(signal.source, signal.id, signal.type, request.state.began, upstream, fate=fate)
         ignored = [finding.reason for finding in findings if not isinstance(finding, Signal)]
         for reason in ignored:
             self._metrics.record_ignored(name, reason)

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
-from schemas.envelope import Event, write_structured
+from schemas.envelope import Event
 from schemas.topics import TOPIC_OF_TYPE
 from schemas.types import Data
 from services.auth_events import problems
@@ -26,6 +26,8 @@ from services.auth_events.metrics import Metrics, Place
 from services.auth_events.problems import Problem, RefusedError
 from services.auth_events.providers import cloudevents
 from services.auth_events.publishers import Publisher, Publishers
+from services.auth_events.telling import message
+from services.runtime import traces
 from services.runtime.publisher import Message
 
 log = structlog.get_logger()
@@ -68,7 +70,7 @@ class Intake:
         return response
 
     async def _accept(self, request: Request) -> Response:
-        publisher = self._publisher(request)
+        publisher, began = self._publisher(request), traces.since()
         try:
             events = cloudevents.read(request.headers.items(), await read_body(request, self.body_seconds))
             _refuse_foreign(events, publisher)
@@ -89,6 +91,9 @@ class Intake:
                 raise RefusedError(problems.unavailable(RETRY_AFTER_SECONDS)) from None
             self.metrics.record_accepted(publisher.name, types.elements(), place)
             told.info("events_accepted", status=202, place=place)
+            for event in events:
+                upstream = request.headers.get(traces.HEADER)
+                traces.published(event.source, event.id, event.type, began, upstream, place=place)
         return JSONResponse({"accepted": len(events)}, status_code=202)
 
     def _publisher(self, request: Request) -> Publisher:
@@ -117,13 +122,13 @@ def _messages(events: Sequence[Event[Data]]) -> list[Message]:
         if (event.source, event.id) in messages:
             continue
         topic = TOPIC_OF_TYPE[event.type]
-        value, headers = write_structured(event)
-        key = event.subject.encode()
-        size = len(value) + len(key) + sum(len(name) + len(text) for name, text in headers)
+        record = message(event)
+        headers = sum(len(name) + len(text) for name, text in record.headers)
+        size = len(record.value or b"") + len(record.key or b"") + headers
         if size + RECORD_OVERHEAD_BYTES > topic.max_message_bytes:
             limit = f"{topic.max_message_bytes - RECORD_OVERHEAD_BYTES} bytes as a record"
             raise RefusedError(problems.too_large("An event", limit, "Shorten its data.", event=position))
-        messages[event.source, event.id] = Message(topic=topic.name, key=key, value=value, headers=headers)
+        messages[event.source, event.id] = record
     return list(messages.values())
 
 

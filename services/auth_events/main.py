@@ -17,7 +17,7 @@ from services.auth_events.reception import Reception
 from services.auth_events.settings import AuthEventsSettings
 from services.auth_events.timekeeping import CONNECTIONS, Timekeeping
 from services.auth_events.upstreams import Upstreams
-from services.runtime import health, logs
+from services.runtime import health, logs, traces
 from services.runtime.clock import Clock
 from services.runtime.database import Database, close, connect, connect_to_schema
 from services.runtime.kafka import producer_of
@@ -37,6 +37,7 @@ CHECK_TOPICS_SECONDS = 5.0
 async def run(settings: AuthEventsSettings, clock: Clock | None = None) -> int:
     """Serve until SIGTERM or SIGINT (0) or until a part fails (1). Raises SettingsError before anything is started."""
     logs.configure(SERVICE, settings.log_level)
+    traces.start(SERVICE, settings)
     known = (
         Publishers.read(settings.auth_events_publishers_file),
         Upstreams.read(settings.auth_events_providers_file),

@@ -18,7 +18,7 @@ from schemas.topics import TOPIC_OF_TYPE
 from services.auth_events.access import AHEAD, SOURCE
 from services.auth_events.browser import fingerprint, words_of
 from services.auth_events.metrics import SignOn, UpstreamMetrics
-from services.auth_events.whose import message
+from services.auth_events.telling import told
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Session
 from services.runtime.failpoints import failpoint
@@ -126,7 +126,7 @@ class Browsers:
             time=visit.at,
             data=visit.said,
         )
-        await self._outbox.add(session, [message(notice)])
+        await self._outbox.add(session, [told(notice)])
         return "new"
 
 

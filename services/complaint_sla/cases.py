@@ -16,6 +16,7 @@ from schemas.topics import DEADLINES
 from schemas.types import Data
 from services.complaint_sla.case import SOURCE, Case
 from services.complaint_sla.working import Output
+from services.runtime import traces
 from services.runtime.database import Database, Record, Session, columns, describe, is_away
 from services.runtime.failpoints import failpoint
 from services.runtime.outbox import Outbox
@@ -347,7 +348,13 @@ def _event(complaint: str, output: Output, now: datetime) -> Event[Data]:
 
 def _message(event: Event[Data]) -> Message:
     value, headers = write_structured(event)
-    return Message(topic=DEADLINES.name, key=event.subject.encode(), value=value, headers=headers)
+    traces.published(event.source, event.id, event.type, traces.since())
+    return Message(
+        topic=DEADLINES.name,
+        key=event.subject.encode(),
+        value=value,
+        headers=[*headers, *traces.header(event.source, event.id)],
+    )
 
 
 def _key(event: Event[Data]) -> tuple[str, str, str]:

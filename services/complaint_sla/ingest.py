@@ -14,6 +14,7 @@ from services.complaint_sla.cases import Cases, Changed, Heard
 from services.complaint_sla.engine import decide
 from services.complaint_sla.procedure import ProcedureError
 from services.complaint_sla.rulebook import Rulebook
+from services.runtime import traces
 from services.runtime.clock import Clock
 from services.runtime.database import Database
 from services.runtime.intake import Intake, Letter, origin_of
@@ -55,7 +56,7 @@ class Ingest:
 
     async def _accept(self, entries: Entries) -> list[Letter]:
         """One transaction. Returns the records that were refused; they leave no trace but their dead letter."""
-        now = self._clock.now()
+        now, began = self._clock.now(), traces.since()
         records = {id(heard): record for record, heard in entries}
         async with self._database.acquire() as session, session.transaction():
             heard = [entry for _, entry in entries]
@@ -67,6 +68,8 @@ class Ingest:
             changed, refused = self._decide(cases, new)
             await self._cases.unhear(session, [entry for entry, _ in refused])
             await self._cases.save(session, changed, now)
+        for record, entry in entries:
+            _trace(record, entry.event, began)
         metrics.record_heard(len(new), len(heard) - len(new) - len(reused))
         metrics.record_said(output.type for each in changed for output in each.outputs)
         return [
@@ -97,6 +100,14 @@ class Ingest:
 
 def _refusal(error: ProcedureError) -> EventError:
     return EventError("procedure-refuses", error.field, error.code)
+
+
+def _trace(record: Record, event: Event[Data], began: int) -> None:
+    """What became of a letter belongs to the letter's own trace."""
+    if isinstance(event.data, OutcomeV1):
+        traces.step("hear-outcome", event.data.cause.source, event.data.cause.id, began, state=event.data.state)
+    else:
+        traces.accepted(record, event.source, event.id, event.type, began)
 
 
 def _is_outcome(entry: Heard) -> bool:

@@ -15,7 +15,7 @@ from services.complaint_sla.service_desk import ServiceDesk
 from services.complaint_sla.settings import ComplaintSlaSettings
 from services.complaint_sla.sweep import Sweeper
 from services.complaint_sla.tables import DataError
-from services.runtime import logs
+from services.runtime import logs, traces
 from services.runtime.clock import Clock
 from services.runtime.clock_watch import ClockWatch
 from services.runtime.database import Database, close, connect_to_schema
@@ -42,6 +42,7 @@ WATERMARK_ALERT_SECONDS = 900
 async def run(settings: ComplaintSlaSettings, clock: Clock | None = None) -> int:
     """Keep time until SIGTERM or SIGINT (0) or until a part fails (1). Raises SettingsError before anything is read."""
     logs.configure(SERVICE, settings.log_level)
+    traces.start(SERVICE, settings)
     rulebook = load()
     partitions = await partitions_of(settings, SERVICE, {*READ, DEADLINES.name, COMPLAINT_SLA_DEAD_LETTERS.name})
     database = await connect_to_schema(str(settings.database_url), service=SERVICE, schema="complaint_sla")

@@ -15,6 +15,7 @@ from services.notifier.ledger.accepting import Accepting
 from services.notifier.ledger.contacts import Contacts, StoredContact
 from services.notifier.ledger.inserting import Accepted, ReadEvent
 from services.notifier.ledger.upkeep import AHEAD, HORIZON
+from services.runtime import traces
 from services.runtime.clock import Clock
 from services.runtime.intake import Intake, Letter, origin_of
 from services.runtime.kafka import Batch, Record
@@ -71,8 +72,11 @@ class Acceptor:
         await self._intake.take(batch, entries, letters, self._store)
 
     async def _accept(self, entries: Sequence[tuple[Record, ReadEvent]]) -> list[Letter]:
+        began = traces.since()
         accepted = await self._accepting.accept([entry for _, entry in entries], self._clock.now(), self._room())
         self._accepted(accepted)
+        for record, entry in entries:
+            traces.accepted(record, entry.event.source, entry.event.id, entry.event.type, began)
         records = {entry.origin: record for record, entry in entries}
         return [
             *(Letter(records[entry.origin], EventError("id-reused", "id")) for entry in accepted.reused),

@@ -32,6 +32,7 @@ from services.notifier.retry import (
     after_failure,
     reconciling,
 )
+from services.runtime import traces
 from services.runtime.clock import Clock
 from services.runtime.database import describe, is_away
 from services.runtime.failpoints import failpoint
@@ -100,8 +101,10 @@ class Delivery:
     async def _compose(self, chunk: Sequence[Leased]) -> list[tuple[Leased, OutgoingMessage]]:
         messages: list[tuple[Leased, OutgoingMessage]] = []
         for row in chunk:
+            began = traces.since()
             with bound_contextvars(**_about(row)):
                 message = await self._composed(row)
+            _trace("compose", row, began, failed=None if message else "not-composed")
             if message is not None:
                 messages.append((row, message))
         return messages
@@ -165,8 +168,12 @@ class Delivery:
         return f"{local}+{row.id}@{domain}"
 
     async def _send(self, row: Leased, message: OutgoingMessage, attempt: int, marked: float) -> AttemptResult:
+        began = traces.since()
         with bound_contextvars(**_about(row), attempt=attempt):
-            return await self._try(row, message, attempt, marked)
+            result = await self._try(row, message, attempt, marked)
+        failed = None if result.result == "sent" else result.reason or result.result
+        _trace("hand-over", row, began, kind="CLIENT", failed=failed, attempt=attempt, reply_code=result.reply_code)
+        return result
 
     async def _try(self, row: Leased, message: OutgoingMessage, attempt: int, marked: float) -> AttemptResult:
         late = row.hand_over_by is not None and row.hand_over_by <= self._clock.now()
@@ -265,6 +272,16 @@ class Delivery:
                     raise
                 log.warning("ledger_waits_for_database", step=step, **describe(error))
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
+
+
+def _trace(
+    name: str, row: Leased, began: int, *, failed: str | None, kind: traces.Kind = "INTERNAL", **said: traces.Value
+) -> None:
+    about = (("notice", row.notice), ("lane", row.lane), ("channel", row.channel), ("role", row.role))
+    traces.step(
+        name, row.event_source, row.event_id, began, kind=kind, failed=failed,
+        notification=str(row.id), **dict(about), **said,
+    )  # fmt: skip
 
 
 def _about(row: Leased) -> dict[str, str]:

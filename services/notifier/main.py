@@ -32,7 +32,7 @@ from services.notifier.plan import Rules
 from services.notifier.service_desk import ServiceDesk
 from services.notifier.settings import NotifierSettings
 from services.notifier.startup import SERVICE, load_messages, refuse_unfit_topics
-from services.runtime import logs
+from services.runtime import logs, traces
 from services.runtime.clock import Clock
 from services.runtime.clock_watch import ClockWatch
 from services.runtime.database import Database, close, connect_to_schema
@@ -68,6 +68,7 @@ LEASE_MARGIN_SECONDS = 30.0
 async def run(settings: NotifierSettings, clock: Clock | None = None) -> int:
     """Send until SIGTERM or SIGINT (0) or until a part fails (1). Raises SettingsError before anything is read."""
     logs.configure(SERVICE, settings.log_level)
+    traces.start(SERVICE, settings)
     brands, composer = load_messages(settings)
     read = {topic for lane in settings.lanes_here() for topic in TOPICS_OF_LANE[lane]}
     await refuse_unfit_topics(settings, {*read, OUTCOMES.name, NOTIFIER_DEAD_LETTERS.name})

@@ -12,6 +12,8 @@ from typing import Any
 
 import structlog
 
+from services.runtime import traces
+
 log = structlog.get_logger()
 
 GRACE_SECONDS = 25.0
@@ -76,6 +78,7 @@ class Process:
             # Not for ever: a cancelled asyncpg statement waits for a server that may be silent. The composition root
             # closes the pool next, which ends it.
             await asyncio.wait(self._tasks, timeout=CANCEL_SECONDS)
+        await traces.stop()
         log.info("process_stopped", failed=self._failed is not None)
         return 0 if self._failed is None else 1
 

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import Field, PostgresDsn, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AnyHttpUrl, Field, PostgresDsn, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.runtime.clock import Clock, DemoClock, SystemClock
@@ -71,6 +71,18 @@ class CanarySettings(BaseSettings):
     """A member id that the member administration never gives to anybody."""
 
 
+class TraceSettings(BaseSettings):
+    """Where traces go; the names are OpenTelemetry's own."""
+
+    model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True)
+
+    otel_exporter_otlp_endpoint: AnyHttpUrl | None = Field(
+        default=None, description="Set it to the collector's OTLP/HTTP address, as http://collector:4318, or unset it"
+    )
+    otel_traces_sampler_arg: float = Field(default=1.0, ge=0, le=1)
+    """The share of events that are traced."""
+
+
 class ServingSettings(BaseSettings):
     """Where a process answers, and how much it says."""
 
@@ -82,7 +94,7 @@ class ServingSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class ServerSettings(ServingSettings, KafkaSettings, DatabaseSettings):
+class ServerSettings(ServingSettings, TraceSettings, KafkaSettings, DatabaseSettings):
     """What every process reads that serves something and keeps a clock."""
 
     demo_clock_file: Path | None = None

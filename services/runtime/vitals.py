@@ -27,7 +27,7 @@ class Vitals:
         build = Gauge(
             "member_notices_build_info", "1; the labels say which build runs", ["version", "python"], registry=registry
         )
-        build.labels(_version(), platform.python_version()).set(1)
+        build.labels(build_version(), platform.python_version()).set(1)
         self._lags = Histogram(
             "member_notices_loop_lag_seconds",
             "How late a timer of the event loop fired",
@@ -72,7 +72,7 @@ class Vitals:
             self._ready.labels(check).set(is_ready)
 
 
-def _version() -> str:
+def build_version() -> str:
     try:
         return version("member-notices")
     except PackageNotFoundError:
