@@ -13,7 +13,7 @@ from schemas.envelope import new_event
 from services.auth_events.providers import auth0, keycloak, okta, ssf
 from services.auth_events.providers.signals import REASONS, Finding, Ignored, Signal, Upstream
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "demo" / "samples"
 NOW = datetime(2026, 11, 26, 10, 1, tzinfo=UTC)
 KEYCLOAK = Upstream(kind="keycloak", name="demo", issuer="https://login.test/realms/demo", realm="demo", brand="cm")
 OKTA = Upstream(kind="okta", name="org", issuer="https://example.okta.test", brand="cigna-healthcare")
