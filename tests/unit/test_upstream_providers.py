@@ -44,7 +44,7 @@ KEYCLOAK_SAMPLES: dict[str, tuple[str, dict[str, Any]] | str] = {
     "access_UPDATE_PASSWORD": ("identity.password-changed.v1", {}),
     "access_UPDATE_PROFILE_2": (
         "identity.email-address-changed.v1",
-        {"which": "login", "old": "ann@example.test", "new": "ann2@example.test", "brand": "cm"},
+        {"which": "login", "old": "ann@example.test", "new": "ann2@example.test"},
     ),
     "admin_USER-ACTION": ("identity.password-reset.v1", {"by": "administrator"}),
 }
@@ -143,7 +143,7 @@ OKTA_SAMPLES: dict[str, tuple[str, dict[str, Any]] | str] = {
     "factor-activated": ("identity.security-method-enrolled.v1", {"method": "authenticator-app"}),
     "email-changed": (
         "identity.email-address-changed.v1",
-        {"which": "login", "old": "ann@example.test", "new": "ann2@example.test", "brand": "cigna-healthcare"},
+        {"which": "login", "old": "ann@example.test", "new": "ann2@example.test"},
     ),
     "profile-changed": "no-address-change",
     "deleted": ("identity.account-deleted.v1", {"email": "ann@example.test", "brand": "cigna-healthcare"}),

@@ -136,13 +136,7 @@ def _profile(payload: Mapping[str, Any], upstream: Upstream, now: datetime) -> F
     if old == new:
         return Ignored("no-address-change")
     kind = "deprecated" if payload.get("type") == "access.UPDATE_EMAIL" else "profile"
-    data = {
-        "which": upstream.addresses,
-        "old": old,
-        "new": new,
-        "changed_at": happened_at(payload),
-        "brand": upstream.brand,
-    }
+    data = {"which": upstream.addresses, "old": old, "new": new, "changed_at": happened_at(payload)}
     subject = at(payload, "authDetails", "userId")
     twin = Twin(group="email", kind=kind)
     return _told(payload, upstream, now, "identity.email-address-changed.v1", subject, data, twin)

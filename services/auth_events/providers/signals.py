@@ -70,6 +70,8 @@ class Upstream:
     issuer: str
     """Of its users, as the contacts' `identities` spell it."""
     brand: str | None = None
+    """Said for whoever's account is gone, and perhaps their contact too. Of everybody else the contact says it, and the
+    language: an event with a brand would not wait for it."""
     addresses: Addresses = "login"
     """What its users' e-mail address is to the members: the one they sign in with, or the only one they have."""
     realm: str | None = None
