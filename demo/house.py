@@ -115,10 +115,8 @@ class House:
         """The services as processes, settings through their environment."""
         kafka, database = self.kafka.kafka_bootstrap_servers, self.database
         self.of_notifier = environment.of_notifier(kafka, database, self.catcher.announced, self.group) | self.clock
-        group = f"{self.group}-auth-events"
-        of_auth_events = (
-            environment.of_auth_events(kafka, database, self.publishers, self.providers.file, group) | self.clock
-        )
+        files = (self.publishers.file, self.providers.file)
+        of_auth_events = environment.of_auth_events(kafka, database, files, f"{self.group}-auth-events") | self.clock
         of_complaint_sla = environment.of_complaint_sla(kafka, database, self.group) | self.clock
         self.services = {
             "auth-events": self._service("auth-events", ["auth-events"], of_auth_events, "listening"),
