@@ -73,7 +73,7 @@ class Providers:
         self.file = folder / "providers.toml"
         self._folder = folder
         self._secret = secrets.token_hex(16)
-        self._tokens = {name: secrets.token_urlsafe(16) for name in ("okta", "auth0")}
+        self._tokens = {"okta": secrets.token_urlsafe(16), "auth0": f"Bearer {secrets.token_urlsafe(16)}"}
         self._key = ECKey.generate_key("P-256", parameters={"kid": "demo", "use": "sig"})
         self._runner: web.AppRunner | None = None
 
@@ -105,8 +105,7 @@ class Providers:
     def _keycloak(self, capture: Any, at: datetime) -> Delivery:
         event = capture["body"] | {"id": str(uuid.uuid4()), "time": round(at.timestamp() * 1000)}
         body = json.dumps(event).encode()
-        signature = hmac.new(self._secret.encode(), body, hashlib.sha256).hexdigest()
-        headers = {"X-Keycloak-Signature": signature, "Content-Type": "application/json"}
+        headers = self.proof("keycloak", body) | {"Content-Type": "application/json"}
         return Delivery("/v1/keycloak/events", headers, body, (event["id"],))
 
     def _okta(self, hook: Any, at: datetime) -> Delivery:
@@ -117,8 +116,9 @@ class Providers:
             event["transaction"]["id"] = transaction
             reset = event["eventType"] == "user.mfa.factor.deactivate"
             ids[f"factors/{transaction}/{event['target'][0]['id']}" if reset else event["uuid"]] = None
-        headers = {"Authorization": self._tokens["okta"], "Content-Type": "application/json"}
-        return Delivery("/v1/okta/event-hook", headers, json.dumps(hook).encode(), tuple(ids))
+        body = json.dumps(hook).encode()
+        headers = self.proof("okta", body) | {"Content-Type": "application/json"}
+        return Delivery("/v1/okta/event-hook", headers, body, tuple(ids))
 
     def _auth0(self, logs: Any, at: datetime) -> Delivery:
         """As JSON lines, whichever of the three forms the sample has."""
@@ -126,8 +126,8 @@ class Providers:
         for number, log in enumerate(logs):
             log["log_id"] = log["data"]["log_id"] = uuid.uuid4().hex
             log["data"]["date"] = (at + number * APART).isoformat()
-        headers = {"Authorization": f"Bearer {self._tokens['auth0']}", "Content-Type": "application/json"}
         body = "\n".join(map(json.dumps, logs)).encode()
+        headers = self.proof("auth0", body) | {"Content-Type": "application/json"}
         return Delivery("/v1/auth0/logs", headers, body, tuple(log["log_id"] for log in logs))
 
     def _set(self, claims: Any, at: datetime) -> Delivery:
@@ -136,10 +136,26 @@ class Providers:
         for event in claims["events"].values():
             if "event_timestamp" in event:
                 event["event_timestamp"] = now
-        header = {"alg": "ES256", "kid": "demo", "typ": "secevent+jwt"}
-        token = jws.serialize_compact(header, json.dumps(claims).encode(), self._key, algorithms=["ES256"])
         headers = {"Content-Type": "application/secevent+jwt"}
-        return Delivery("/v1/security-events", headers, token.encode(), (claims["jti"],))
+        return Delivery("/v1/security-events", headers, self.token(json.dumps(claims).encode()), (claims["jti"],))
+
+    def proof(self, provider: str, body: bytes) -> dict[str, str]:
+        """The header that proves the body to be the provider's; a token proves itself."""
+        match provider:
+            case "keycloak":
+                return {"X-Keycloak-Signature": hmac.new(self._secret.encode(), body, hashlib.sha256).hexdigest()}
+            case "okta" | "auth0":
+                return {"Authorization": self._tokens[provider]}
+            case _:
+                return {}
+
+    def token(self, claims: bytes) -> bytes:
+        header = {"alg": "ES256", "kid": "demo", "typ": "secevent+jwt"}
+        return jws.serialize_compact(header, claims, self._key, algorithms=["ES256"]).encode()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self._secret, *self._tokens.values())
 
     async def _publish(self, _: web.Request) -> web.Response:
         return web.json_response({"keys": [self._key.as_dict(private=False)]})
@@ -150,7 +166,7 @@ class Providers:
         own = {
             "keycloak": f'realm = "demo"\nbrand = "cm"\nsecrets = ["file:{secret}"]',
             "okta": f'brand = "cigna-healthcare"\ntoken_sha256 = ["{_sha256(self._tokens["okta"])}"]',
-            "auth0": f'token_sha256 = ["{_sha256("Bearer " + self._tokens["auth0"])}"]',
+            "auth0": f'token_sha256 = ["{_sha256(self._tokens["auth0"])}"]',
             "ssf": f'audience = "{AUDIENCE}"\njwks_uri = "http://127.0.0.1:{port}/jwks.json"',
         }
         entries = (f'[[{name}]]\nname = "demo"\nissuer = "{ISSUERS[name]}"\n{rest}\n' for name, rest in own.items())

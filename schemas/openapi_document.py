@@ -5,6 +5,8 @@ The bodies of providers are the providers' own: docs/upstreams.md says what beco
 
 from typing import Any
 
+from schemas.topics import TOPIC_OF_TYPE
+
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
@@ -41,7 +43,12 @@ def document() -> dict[str, Any]:
                     "description": "The value agreed upon with the provider, whole.",
                 },
             },
-            "schemas": {"Problem": _problem(), "Accepted": _accepted(), "SetError": _set_error()},
+            "schemas": {
+                "Problem": _problem(),
+                "Accepted": _accepted(),
+                "SetError": _set_error(),
+                "CloudEvent": _cloud_event(),
+            },
         },
     }
 
@@ -50,7 +57,14 @@ def _events() -> dict[str, Any]:
     return {
         "summary": "CloudEvents: structured, batch, or binary.",
         "security": [{"publisher": []}],
-        "requestBody": _body("application/cloudevents+json", "application/cloudevents-batch+json", "application/json"),
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/cloudevents+json": {"schema": _ref("CloudEvent")},
+                "application/cloudevents-batch+json": {"schema": {"type": "array", "items": _ref("CloudEvent")}},
+                JSON: {"schema": {"description": "The data; the attributes are `ce-` headers."}},
+            },
+        },
         "responses": {"202": _taken(), **_problems("400", "401", "403", "408", "413", "415", "422", "503")},
     }
 
@@ -170,6 +184,25 @@ def _ref(name: str) -> dict[str, Any]:
 
 def _accepted() -> dict[str, Any]:
     return {"type": "object", "properties": {"accepted": {"type": "integer", "minimum": 0}}, "required": ["accepted"]}
+
+
+def _cloud_event() -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1}
+    return {
+        "description": "What `data` holds, by `type`: schemas/json.",
+        "type": "object",
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "type": {"enum": sorted(TOPIC_OF_TYPE)},
+            "source": text,
+            "id": text,
+            "subject": text,
+            "time": {"type": "string", "format": "date-time"},
+            "datacontenttype": {"const": JSON},
+            "data": {"type": "object"},
+        },
+        "required": ["specversion", "type", "source", "id", "subject", "time", "data"],
+    }
 
 
 def _problem() -> dict[str, Any]:
