@@ -74,7 +74,7 @@ def _keycloak() -> dict[str, Any]:
         "summary": "One event of Keycloak's keycloak-events extension.",
         "security": [{"signature": []}],
         "requestBody": _body(JSON),
-        "responses": {"202": _taken(), **_problems("400", "401", "403", "408", "413", "429", "503")},
+        "responses": {"202": _taken(), **_problems("400", "401", "403", "408", "413", "415", "429", "503")},
     }
 
 
@@ -115,7 +115,7 @@ def _okta() -> dict[str, Any]:
         "requestBody": _body(JSON),
         "responses": {
             "204": {"description": "Taken, all of it."},
-            **_problems("400", "401", "408", "413", "429", "503"),
+            **_problems("400", "401", "408", "413", "415", "429", "503"),
         },
     }
 
@@ -125,7 +125,7 @@ def _auth0() -> dict[str, Any]:
         "summary": "Log events of Auth0: JSON lines, an array or an object.",
         "security": [{"header": []}],
         "requestBody": _body(JSON, "application/x-ndjson"),
-        "responses": {"202": _taken(), **_problems("400", "401", "408", "413", "429", "503")},
+        "responses": {"202": _taken(), **_problems("400", "401", "408", "413", "415", "429", "503")},
     }
 
 
@@ -137,7 +137,7 @@ def _security_events() -> dict[str, Any]:
         "responses": {
             "202": {"description": "Taken."},
             "400": {"description": "Refused.", "content": {JSON: {"schema": _ref("SetError")}}},
-            **_problems("408", "413", "429", "503"),
+            **_problems("408", "413", "415", "429", "503"),
         },
     }
 
@@ -171,7 +171,7 @@ _WHY = {
     "403": "It is proven, and not allowed: another's source, type or realm, or outside the replay window.",
     "408": "The body did not come in time.",
     "413": "More than 1 MiB.",
-    "415": "Not a media type of CloudEvents.",
+    "415": "Not a media type of CloudEvents, or compressed.",
     "422": "An event that its schema refuses.",
     "429": "Too many requests from one address that nothing proves.",
     "503": "Nobody could take it: the same again, later.",

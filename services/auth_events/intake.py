@@ -26,6 +26,7 @@ from services.auth_events.metrics import Metrics, Place
 from services.auth_events.problems import Problem, RefusedError
 from services.auth_events.providers import cloudevents
 from services.auth_events.publishers import Publisher, Publishers
+from services.auth_events.trust import only
 from services.runtime.publisher import Message
 
 log = structlog.get_logger()
@@ -92,7 +93,7 @@ class Intake:
         return JSONResponse({"accepted": len(events)}, status_code=202)
 
     def _publisher(self, request: Request) -> Publisher:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        scheme, _, token = only(request.headers, "authorization").partition(" ")
         publisher = self.publishers.of_token(token.strip()) if scheme.lower() == "bearer" else None
         if publisher is None:
             log.info("events_refused", publisher=None, status=401, code="token")
