@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from schemas.envelope import EventError, parse_json
 from services.auth_events import problems, trust
+from services.auth_events.access import AHEAD
 from services.auth_events.body import read_body
 from services.auth_events.hand_over import UnavailableError
 from services.auth_events.intake import CLIENT_CLOSED_REQUEST, RETRY_AFTER_SECONDS, answer
@@ -27,7 +28,7 @@ from services.auth_events.jwks import Jwks, KeysAwayError
 from services.auth_events.metrics import Metrics, Told, UpstreamMetrics
 from services.auth_events.problems import Problem, RefusedError
 from services.auth_events.providers import auth0, keycloak, okta, ssf
-from services.auth_events.providers.signals import AHEAD, Finding, Kind, Signal
+from services.auth_events.providers.signals import Finding, Kind, Signal
 from services.auth_events.sets import SetRefusedError, presented, verified
 from services.auth_events.upstreams import Source, Upstreams
 from services.runtime.clock import Clock

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
-from schemas.envelope import Event, write_structured
+from schemas.envelope import Event
 from schemas.topics import TOPIC_OF_TYPE
 from schemas.types import Data
 from services.auth_events import problems
@@ -26,6 +26,7 @@ from services.auth_events.metrics import Metrics, Place
 from services.auth_events.problems import Problem, RefusedError
 from services.auth_events.providers import cloudevents
 from services.auth_events.publishers import Publisher, Publishers
+from services.auth_events.records import message
 from services.auth_events.trust import only
 from services.runtime.publisher import Message
 
@@ -117,14 +118,12 @@ def _messages(events: Sequence[Event[Data]]) -> list[Message]:
     for position, event in enumerate(events):
         if (event.source, event.id) in messages:
             continue
-        topic = TOPIC_OF_TYPE[event.type]
-        value, headers = write_structured(event)
-        key = event.subject.encode()
-        size = len(value) + len(key) + sum(len(name) + len(text) for name, text in headers)
-        if size + RECORD_OVERHEAD_BYTES > topic.max_message_bytes:
-            limit = f"{topic.max_message_bytes - RECORD_OVERHEAD_BYTES} bytes as a record"
+        record, most = message(event), TOPIC_OF_TYPE[event.type].max_message_bytes - RECORD_OVERHEAD_BYTES
+        headers = sum(len(name) + len(text) for name, text in record.headers)
+        if len(record.value or b"") + len(record.key or b"") + headers > most:
+            limit = f"{most} bytes as a record"
             raise RefusedError(problems.too_large("An event", limit, "Shorten its data.", event=position))
-        messages[event.source, event.id] = Message(topic=topic.name, key=key, value=value, headers=headers)
+        messages[event.source, event.id] = record
     return list(messages.values())
 
 

@@ -12,14 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.envelope import Event, EventError, write_structured
-from schemas.topics import TOPIC_OF_TYPE
-from schemas.types import Data
+from schemas.envelope import EventError
 from services.auth_events.access import Access, Fired, Heard, Result, fire, forget_at, hear
+from services.auth_events.records import message
 from services.runtime.database import Database, Record, Session, columns
 from services.runtime.failpoints import failpoint
 from services.runtime.outbox import Outbox
-from services.runtime.publisher import Message
 
 _COLUMNS = """member_id, event_source, event_id, event_time, ended_on, cause_source, cause_id, access_ends_on, told_at,
     reminded_at, due_at"""
@@ -75,7 +73,7 @@ class Timers:
             if not rows:
                 return []
             fired = [fire(_access(row), now) for row in rows]
-            await self._outbox.add(session, [_message(event) for _, event, _ in fired if event is not None])
+            await self._outbox.add(session, [message(event) for _, event, _ in fired if event is not None])
             await self._save(session, [access for access, _, _ in fired], now)
             failpoint("timers-fired-before-commit")
         return [what for _, _, what in fired]
@@ -174,8 +172,3 @@ def _access(row: Record) -> Access:
         reminded_at=row["reminded_at"],
         due_at=row["due_at"],
     )
-
-
-def _message(event: Event[Data]) -> Message:
-    value, headers = write_structured(event)
-    return Message(topic=TOPIC_OF_TYPE[event.type].name, key=event.subject.encode(), value=value, headers=headers)

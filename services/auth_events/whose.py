@@ -15,14 +15,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from schemas.envelope import Event, new_event, read_event, write_structured
+from schemas.envelope import Event, new_event, read_event
 from schemas.identity import AccountDeletedV1
-from schemas.topics import TOPIC_OF_TYPE
 from schemas.types import Data
 from services.auth_events import identities
 from services.auth_events.identities import Known
 from services.auth_events.metrics import Told
 from services.auth_events.providers.signals import Signal
+from services.auth_events.records import message
 from services.runtime.database import Database, Session
 from services.runtime.failpoints import failpoint
 from services.runtime.outbox import Outbox
@@ -156,11 +156,6 @@ class Whose:
             await self._outbox.add(session, list(told.values()))
             await session.execute("DELETE FROM auth_events.waiting WHERE id = ANY($1::bigint[])", list(told))
         return len(told)
-
-
-def message(event: Event[Data]) -> Message:
-    value, headers = write_structured(event)
-    return Message(topic=TOPIC_OF_TYPE[event.type].name, key=event.subject.encode(), value=value, headers=headers)
 
 
 def _stand_in(each: Signal, identity: bytes) -> str | None:

@@ -1,0 +1,23 @@
+"""An event of the contract as the record of its topic, and back."""
+
+from schemas.envelope import Event, EventError, read_record, write_structured
+from schemas.topics import TOPIC_OF_TYPE, Topic
+from schemas.types import Data
+from services.runtime.kafka import Record
+from services.runtime.publisher import Message
+
+
+def message(event: Event[Data]) -> Message:
+    value, headers = write_structured(event)
+    return Message(topic=TOPIC_OF_TYPE[event.type].name, key=event.subject.encode(), value=value, headers=headers)
+
+
+def event_on(topic: Topic, record: Record) -> Event[Data]:
+    """Raises `EventError`: also for an event of another topic, or under another key than its subject."""
+    event = read_record(record.headers, record.value)
+    belongs_on = TOPIC_OF_TYPE[event.type]
+    if belongs_on is not topic:
+        raise EventError("topic-mismatch", "type", f"belongs on {belongs_on.name}")
+    if record.key != event.subject.encode():
+        raise EventError("key-mismatch", "record key", "must be the subject")
+    return event
