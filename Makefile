@@ -98,7 +98,7 @@ up: ## Kafka, PostgreSQL, all services and the catcher in containers; returns wh
 .PHONY: down
 down: ## End what up started. VOLUMES=1 removes its data too.
 	@# The file wants values where secrets go, also to end the containers of a deploy/.env that is gone.
-	@POSTGRES_PASSWORD=- VAULT_KEYS=- SEARCH_KEY=- $(COMPOSE) --profile '*' down $(if $(VOLUMES),--volumes)
+	@POSTGRES_PASSWORD=- VAULT_KEYS=- SEARCH_KEY=- KEYCLOAK_WEBHOOK_SECRET=- $(COMPOSE) --profile '*' down $(if $(VOLUMES),--volumes)
 
 .PHONY: test-alerts
 test-alerts: ## Each alert fires when it should and only then. Needs promtool.

@@ -14,6 +14,10 @@ _opener = build_opener(ProxyHandler({}))
 class AnswerError(RuntimeError):
     """Another status than 2xx, with what the answer said."""
 
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
 
 async def get(url: str) -> Any:
     """The JSON behind `url`. Raises `AnswerError`, or OSError where nobody answers."""
@@ -39,5 +43,5 @@ def _exchange(request: Request) -> Any:
     except HTTPError as error:
         with error:
             text = error.read(1000).decode("utf-8", "replace")
-        raise AnswerError(f"{request.get_method()} {request.selector}: {error.code} {text}") from None
+        raise AnswerError(f"{request.get_method()} {request.selector}: {error.code} {text}", error.code) from None
     return json.loads(content) if content else None

@@ -44,8 +44,13 @@ class Publishers:
         return cls(file, {IDENTITY_PROVIDER: idp.token, ADMINISTRATION: administration.token})
 
 
-def of_auth_events(kafka: str, database: str, publishers: Publishers, group: str) -> dict[str, str]:
-    own = {"AUTH_EVENTS_PUBLISHERS_FILE": str(publishers.file), "AUTH_EVENTS_KAFKA_GROUP": group}
+def of_auth_events(kafka: str, database: str, files: tuple[Path, Path], group: str) -> dict[str, str]:
+    """`files`: who may publish, and which providers there are."""
+    own = {
+        "AUTH_EVENTS_PUBLISHERS_FILE": str(files[0]),
+        "AUTH_EVENTS_PROVIDERS_FILE": str(files[1]),
+        "AUTH_EVENTS_KAFKA_GROUP": group,
+    }
     return _clean() | _shared(kafka, database) | own
 
 

@@ -16,6 +16,7 @@ from demo.embedded.jars import KAFKA_VERSION, cache_folder, locked_jars
 from demo.environment import VAULT_KEYS, Publishers
 from demo.processes import CATCHER, PROGRAM, Parts, Service, to_the_end
 from demo.progress import Steps
+from demo.providers import Providers
 from schemas.topics import TOPICS
 from services.runtime.migrations import upgrade
 from services.runtime.settings import KafkaSettings, load
@@ -40,6 +41,7 @@ class House:
         self.kafka_given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
         self.database_given = os.environ.get("DATABASE_URL")
         self.publishers = Publishers.write(folder)
+        self.providers = Providers(folder)
         self._steps = steps
         self._parts = Parts()
         self._kafka = EmbeddedKafka(folder / "kafka", say=steps.say)
@@ -113,9 +115,8 @@ class House:
         """The services as processes, settings through their environment."""
         kafka, database = self.kafka.kafka_bootstrap_servers, self.database
         self.of_notifier = environment.of_notifier(kafka, database, self.catcher.announced, self.group) | self.clock
-        of_auth_events = (
-            environment.of_auth_events(kafka, database, self.publishers, f"{self.group}-auth-events") | self.clock
-        )
+        files = (self.publishers.file, self.providers.file)
+        of_auth_events = environment.of_auth_events(kafka, database, files, f"{self.group}-auth-events") | self.clock
         of_complaint_sla = environment.of_complaint_sla(kafka, database, self.group) | self.clock
         self.services = {
             "auth-events": self._service("auth-events", ["auth-events"], of_auth_events, "listening"),

@@ -5,7 +5,7 @@ addresses from example.test (RFC 6761). A value that is a function is asked when
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 
@@ -39,6 +39,18 @@ class Step:
     notice: str
     to: tuple[str, ...]
     data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What a provider posts of somebody: a sample, the notice that each event in it causes (empty: none), and what
+    stands in it instead of what the sample says."""
+
+    who: str
+    provider: str
+    sample: str
+    notices: tuple[str, ...]
+    instead: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +163,30 @@ MOVES = (
 )
 """Who gets which address anew."""
 
+SIGNS_ON_AT = {CIGNA: ("okta", "ssf"), CM: ("keycloak", "auth0")}
+"""Which providers know the members of a brand."""
+
 # --- what happens -----------------------------------------------------------------------------------------------------
 # ruff: noqa: E501 (a table reads by column)
+
+POSTED = (
+    Posted("lotte", "keycloak", "access_UPDATE_PASSWORD", ("password-changed",)),
+    Posted("lotte", "keycloak", "access_UPDATE_CREDENTIAL", ("",)),  # the same change, said twice
+    Posted("lotte", "keycloak", "access_LOGIN_ERROR", ("",)),
+    Posted("lotte", "keycloak", "access_LOGIN_3", ("",)),  # her first
+    Posted("lotte", "keycloak", "access_LOGIN_3", ("new-sign-on",), {"127.0.0.1": "203.0.113.9"}),
+    Posted("zoe", "keycloak", "admin_USER-ACTION", ("password-reset",)),
+    Posted("soeren", "keycloak", "access_UPDATE_PROFILE_2", ("email-address-changed",), {
+        "ann@example.test": "s.grossjean@example.test", "ann2@example.test": "soeren.grossjean@example.test",
+    }),
+    Posted("juergen", "okta", "session-start", ("",)),
+    Posted("juergen", "okta", "session-start", ("new-sign-on",), {"541daf91d15bef64a7e08c946fd9a9d0": "another"}),
+    Posted("grace", "okta", "factors-reset", ("security-method-reset",)),
+    Posted("eleni", "okta", "locked", ("account-locked",)),
+    Posted("olena", "auth0", "lines", ("", "security-method-enrolled", "password-changed")),
+    Posted("juergen", "ssf", "security-key-created", ("security-method-enrolled",)),
+    Posted("elodie", "ssf", "password-changed", ("password-changed",)),
+)  # fmt: skip
 
 REGISTERING = Scene("Lotte registers with My CM. Nobody knows her yet: these events say brand and language themselves.", (
     Step("lotte", "identity.email-verification-requested.v1", "verify-email-address", ("named",), {"purpose": "registration", "email": login, "url": link, "expires_at": in_72_hours, "brand": CM, "locale": "nl"}),

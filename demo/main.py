@@ -105,6 +105,7 @@ class _Demo:
             broker = await stack.enter_async_context(Broker(house.kafka, house.group))
             if house.kafka_given:
                 await broker.start_groups_here()
+            providers = await stack.enter_async_context(house.providers)
             await house.start_services()
             ledger = await stack.enter_async_context(Ledger(house.database))
             auth_events = house.services["auth-events"].address
@@ -115,7 +116,7 @@ class _Demo:
             self._console.print(f"Started in {time.monotonic() - self._began:.1f} s.{inbox}")
             stage = Stage(self._run, upstream, ledger, Inbox(house.inbox), self._say)
             portal = await stack.enter_async_context(Portal(house.kafka, stage.inbox, stage.who))
-            story = Story(stage)
+            story = Story(stage, providers)
             weeks = await self._weeks(stack, house, broker, stage)
             if self._once:
                 stage.ended = lambda: [*house.ended(), *portal.ended()]

@@ -40,6 +40,7 @@ class Member:
     time_zone: str = "Europe/Brussels"
     reference: str | None = None
     has_card: bool = False
+    identities: tuple[Mapping[str, str], ...] = ()
     version: int = 0
     """Of the contact, as last published."""
 
@@ -59,6 +60,7 @@ class Member:
             "time_zone": self.time_zone,
             "personal_reference_number": self.reference,
             "has_card": self.has_card,
+            "identities": self.identities,
         }
 
     def address(self, role: str) -> tuple[str, str]:
@@ -83,7 +85,7 @@ class Published:
     type: str
     copies: int
     remark: str = ""
-    """On the language, where another one was asked for."""
+    """Who sent it, if a provider; or that another language was asked for."""
 
 
 @dataclass(slots=True)

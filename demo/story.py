@@ -1,6 +1,6 @@
 """A day in the life of nine people who do not exist: what happens, and what each of them must get.
 
-Most of it is the table in `journey.py`; here is what takes more than an event and its notice.
+Most of it is the tables in `journey.py`; here is what takes more than an event and its notice.
 """
 
 import asyncio
@@ -10,12 +10,14 @@ from typing import Any
 
 from demo import journey
 from demo.check import Expected
-from demo.journey import CODE_LIVES, Here, Scene
-from demo.stage import Member, Stage
+from demo.journey import CODE_LIVES, Here, Posted, Scene
+from demo.providers import APART, LABELS, SOURCE_OF, Person, Providers, deliver, identities
+from demo.stage import Member, Published, Stage
 from schemas.envelope import Event
 from schemas.members import CoverageEndedV1
 from schemas.types import Data
 from services.auth_events.access import notice_id
+from services.auth_events.sign_ons import notice_id as sign_on_notice_id
 
 CODE = "one-time-verification-code"
 SUPERSEDED = {"state": "superseded", "reason": "newer"}
@@ -25,9 +27,14 @@ Told = Callable[[], Awaitable[None]]
 class Story:
     """The scenes, in order."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, providers: Providers) -> None:
         self._stage = stage
+        self._providers = providers
         self._people = {key: stage.member(key, **who) for key, who in journey.PEOPLE.items()}
+        for member in self._people.values():
+            who = Person(member.id, member.login_email)
+            member.identities = identities(who, journey.SIGNS_ON_AT[member.brand])
+        self._once_known: list[Expected] = []
         self.grace, self.elodie, self.noor = (self._people[key] for key in ("grace", "elodie", "noor"))
 
     async def play(self) -> None:
@@ -37,7 +44,14 @@ class Story:
             await self._stage.until_settled()
 
     def _scenes(self) -> Iterator[Scene | Told]:
-        yield from (journey.REGISTERING, self._contacts, journey.SIGNING_IN, self._send_again, self._refused_codes)
+        yield from (
+            self._providers_post,
+            journey.REGISTERING,
+            self._contacts,
+            journey.SIGNING_IN,
+            self._send_again,
+            self._refused_codes,
+        )
         yield from (journey.FORGOTTEN, journey.CLAIMING, journey.METHODS, self._same_event_three_times)
         yield from (journey.COVER, self._new_addresses, journey.LEAVING, self._unknown_member)
 
@@ -50,6 +64,25 @@ class Story:
             expected = [_copy(event, step.notice, member, role) for role in step.to]
             await (stage.produce if number % 2 else stage.post)(event, *expected)
 
+    async def _providers_post(self) -> None:
+        """Keycloak, Okta, Auth0 and Shared Signals post what they see. Nobody has said yet whose it is: it waits."""
+        began = datetime.now(UTC)
+        for number, posted in enumerate(journey.POSTED):
+            member = self._people[posted.who]
+            who, at = Person(member.id, member.login_email), began + number * APART
+            delivery = self._providers.delivery(posted.provider, posted.sample, who, at, posted.instead)
+            for id_, notice in zip(delivery.ids, posted.notices, strict=True):
+                self._once_known += self._caused(posted, member, notice, id_) if notice else ()
+            await deliver(self._stage.upstream.auth_events, delivery)
+
+    def _caused(self, posted: Posted, member: Member, notice: str, id_: str) -> Iterator[Expected]:
+        """`id_`: of the provider's event."""
+        event = sign_on_notice_id(SOURCE_OF[posted.provider], id_) if notice == "new-sign-on" else id_
+        self._stage.published[event] = Published(posted.sample, 1, f"from {LABELS[posted.provider]}")
+        moved = zip(("old", "new"), posted.instead.values(), strict=False) if notice == "email-address-changed" else ()
+        for role, to in dict(moved).items() or {"login": member.login_email}.items():
+            yield Expected(event=event, notice=notice, channel="email", role=role, to=to, locale=member.locale)
+
     def _here(self, member: Member) -> Here:
         return Here(member, datetime.now(UTC), self._link)
 
@@ -58,7 +91,8 @@ class Story:
         return f"{self._stage.inbox.url}/?continue-to-sign-in"
 
     async def _contacts(self) -> None:
-        """The member administration stores who they are: some over HTTP, some straight onto Kafka."""
+        """The member administration says who they are, and at which provider: what waited is told."""
+        self._stage.expected += self._once_known
         known = [member for key, member in self._people.items() if key != "noor"]
         await asyncio.gather(
             *(self._stage.store_contact(member, straight=bool(number % 2)) for number, member in enumerate(known))

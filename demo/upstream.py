@@ -18,7 +18,7 @@ class Upstream:
     """Use with `async with`. `tokens`: by CloudEvents source."""
 
     def __init__(self, settings: KafkaSettings, auth_events: str, tokens: Mapping[str, str]) -> None:
-        self._url = f"{auth_events}/v1/events"
+        self.auth_events = auth_events
         self._tokens = tokens
         self._producer = producer_of(settings, "demo")
 
@@ -35,7 +35,7 @@ class Upstream:
         """Returns with the 202; anything else is a `client.AnswerError`."""
         body, _ = write_structured(event)
         headers = {"authorization": f"Bearer {self._tokens[event.source]}", "content-type": STRUCTURED_CONTENT_TYPE}
-        await client.post(self._url, body, headers)
+        await client.post(f"{self.auth_events}/v1/events", body, headers)
 
     async def onto_kafka(self, *events: Event[Data]) -> None:
         """Returns when the broker has acknowledged all of them."""

@@ -1,7 +1,7 @@
 """Before the containers start: Docker answers, and the stack's passwords, keys and tokens exist.
 
-Writes `deploy/.env` (secrets, for its owner only) and `deploy/publishers.toml` (hashes of the tokens) where they are
-missing; what is there stays. Neither may be committed. Standard library only.
+Writes `deploy/.env` (secrets, for its owner only), `deploy/publishers.toml` and `deploy/providers.toml` (hashes of the
+tokens) where they are missing; what is there stays. None may be committed. Standard library only.
 """
 
 # ruff: noqa: INP001, S603, T201 - a script in no package: it asks docker and talks to a person
@@ -31,6 +31,24 @@ token_sha256 = ["{administration}"]
 sources = ["urn:example:member-administration"]
 types = ["members.*", "members.contact.v1"]
 """
+PROVIDERS = """\
+# Identity providers that may post to the stack of `make up`; their secrets are in .env. docs/upstreams.md says what to
+# enter at each, and providers.example.toml has Auth0 and Shared Signals too.
+
+[[keycloak]]
+name = "local"
+realm = "members"
+issuer = "http://127.0.0.1:8088/realms/members"
+brand = "cm"
+secrets = ["env:KEYCLOAK_WEBHOOK_SECRET"]
+
+[[okta]]
+name = "local"
+issuer = "https://example.okta.com"
+brand = "cigna-healthcare"
+token_sha256 = ["{okta}"]
+"""
+HOOKS = ("KEYCLOAK_WEBHOOK_SECRET", "OKTA_HOOK_TOKEN")
 
 
 class Problem(Exception):  # noqa: N818 - it is shown to a person, not handled
@@ -59,7 +77,7 @@ def require_docker() -> None:
 
 def write_missing(folder: Path) -> None:
     """Raise Problem rather than make a new password for a database that has one."""
-    environment, publishers = folder / ".env", folder / "publishers.toml"
+    environment = folder / ".env"
     if not environment.exists():
         if answer_of("docker", "volume", "inspect", DATABASE_VOLUME) is not None:
             raise Problem(
@@ -69,9 +87,12 @@ def write_missing(folder: Path) -> None:
         environment.touch(mode=0o600)
         environment.write_text(new_environment())
         print("Passwords, keys and tokens are new, in deploy/.env.")
-    if not publishers.exists():
-        publishers.write_text(publishers_of(read(environment)))
-        publishers.chmod(0o644)  # hashes only, and the user in the container is another one
+    add_hooks(environment)
+    known = read(environment)
+    for name, text in (("publishers.toml", publishers_of(known)), ("providers.toml", providers_of(known))):
+        if not (folder / name).exists():
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o644)  # hashes only, and the user in the container is another one
 
 
 def new_environment() -> str:
@@ -86,6 +107,20 @@ def new_environment() -> str:
         f"IDENTITY_PROVIDER_TOKEN={TOKEN_PREFIX}{secrets.token_urlsafe(32)}\n"
         f"ADMINISTRATION_TOKEN={TOKEN_PREFIX}{secrets.token_urlsafe(32)}\n"
     )
+
+
+def add_hooks(environment: Path) -> None:
+    """Add the secrets of the providers' hooks, which a file of before they were known has not."""
+    if missing := [name for name in HOOKS if name not in read(environment)]:
+        lines = "".join(f"{name}={secrets.token_hex(32)}\n" for name in missing)
+        text = environment.read_text()
+        environment.write_text(
+            f"{text.rstrip()}\n# What Keycloak signs with, and Okta's Authorization header.\n{lines}"
+        )
+
+
+def providers_of(environment: "dict[str, str]") -> str:
+    return PROVIDERS.format(okta=sha256(environment["OKTA_HOOK_TOKEN"]))
 
 
 def publishers_of(environment: "dict[str, str]") -> str:

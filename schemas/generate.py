@@ -3,6 +3,7 @@
     schemas/json/<type>.json              JSON Schema of the whole event
     schemas/asyncapi/member-notices.json  AsyncAPI 3.0
     schemas/openapi/auth-events.json      OpenAPI 3.1 of auth_events' HTTP
+    schemas/openapi/complaint-sla.json    and of complaint_sla's
 
 `--check` writes nothing and exits 1 when a file differs from what the models say. Without it, a change that would
 break a schema already there is refused, also with exit 1: that version is somebody's contract.
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from schemas import openapi_document
+from schemas import openapi_desk, openapi_document
 from schemas.asyncapi_document import document
 from schemas.compatibility import breaches
 from schemas.json_schema import event_schemas
@@ -28,6 +29,7 @@ def rendered(schemas: Mapping[str, Any]) -> dict[str, str]:
     files = {f"json/{type_}.json": schema for type_, schema in schemas.items()}
     files["asyncapi/member-notices.json"] = document()
     files["openapi/auth-events.json"] = openapi_document.document()
+    files["openapi/complaint-sla.json"] = openapi_desk.document()
     return {path: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for path, content in files.items()}
 
 

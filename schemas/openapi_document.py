@@ -5,6 +5,8 @@ The bodies of providers are the providers' own: docs/upstreams.md says what beco
 
 from typing import Any
 
+from schemas.topics import TOPIC_OF_TYPE
+
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
@@ -41,7 +43,12 @@ def document() -> dict[str, Any]:
                     "description": "The value agreed upon with the provider, whole.",
                 },
             },
-            "schemas": {"Problem": _problem(), "Accepted": _accepted(), "SetError": _set_error()},
+            "schemas": {
+                "Problem": _problem(),
+                "Accepted": _accepted(),
+                "SetError": _set_error(),
+                "CloudEvent": _cloud_event(),
+            },
         },
     }
 
@@ -50,7 +57,14 @@ def _events() -> dict[str, Any]:
     return {
         "summary": "CloudEvents: structured, batch, or binary.",
         "security": [{"publisher": []}],
-        "requestBody": _body("application/cloudevents+json", "application/cloudevents-batch+json", "application/json"),
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/cloudevents+json": {"schema": _ref("CloudEvent")},
+                "application/cloudevents-batch+json": {"schema": {"type": "array", "items": _ref("CloudEvent")}},
+                JSON: {"schema": {"description": "The data; the attributes are `ce-` headers."}},
+            },
+        },
         "responses": {"202": _taken(), **_problems("400", "401", "403", "408", "413", "415", "422", "503")},
     }
 
@@ -60,7 +74,7 @@ def _keycloak() -> dict[str, Any]:
         "summary": "One event of Keycloak's keycloak-events extension.",
         "security": [{"signature": []}],
         "requestBody": _body(JSON),
-        "responses": {"202": _taken(), **_problems("400", "401", "403", "408", "413", "429", "503")},
+        "responses": {"202": _taken(), **_problems("400", "401", "403", "408", "413", "415", "429", "503")},
     }
 
 
@@ -101,7 +115,7 @@ def _okta() -> dict[str, Any]:
         "requestBody": _body(JSON),
         "responses": {
             "204": {"description": "Taken, all of it."},
-            **_problems("400", "401", "408", "413", "429", "503"),
+            **_problems("400", "401", "408", "413", "415", "429", "503"),
         },
     }
 
@@ -111,7 +125,7 @@ def _auth0() -> dict[str, Any]:
         "summary": "Log events of Auth0: JSON lines, an array or an object.",
         "security": [{"header": []}],
         "requestBody": _body(JSON, "application/x-ndjson"),
-        "responses": {"202": _taken(), **_problems("400", "401", "408", "413", "429", "503")},
+        "responses": {"202": _taken(), **_problems("400", "401", "408", "413", "415", "429", "503")},
     }
 
 
@@ -123,7 +137,7 @@ def _security_events() -> dict[str, Any]:
         "responses": {
             "202": {"description": "Taken."},
             "400": {"description": "Refused.", "content": {JSON: {"schema": _ref("SetError")}}},
-            **_problems("408", "413", "429", "503"),
+            **_problems("408", "413", "415", "429", "503"),
         },
     }
 
@@ -157,7 +171,7 @@ _WHY = {
     "403": "It is proven, and not allowed: another's source, type or realm, or outside the replay window.",
     "408": "The body did not come in time.",
     "413": "More than 1 MiB.",
-    "415": "Not a media type of CloudEvents.",
+    "415": "Not a media type of CloudEvents, or compressed.",
     "422": "An event that its schema refuses.",
     "429": "Too many requests from one address that nothing proves.",
     "503": "Nobody could take it: the same again, later.",
@@ -170,6 +184,25 @@ def _ref(name: str) -> dict[str, Any]:
 
 def _accepted() -> dict[str, Any]:
     return {"type": "object", "properties": {"accepted": {"type": "integer", "minimum": 0}}, "required": ["accepted"]}
+
+
+def _cloud_event() -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1}
+    return {
+        "description": "What `data` holds, by `type`: schemas/json.",
+        "type": "object",
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "type": {"enum": sorted(TOPIC_OF_TYPE)},
+            "source": text,
+            "id": text,
+            "subject": text,
+            "time": {"type": "string", "format": "date-time"},
+            "datacontenttype": {"const": JSON},
+            "data": {"type": "object"},
+        },
+        "required": ["specversion", "type", "source", "id", "subject", "time", "data"],
+    }
 
 
 def _problem() -> dict[str, Any]:

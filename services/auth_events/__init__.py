@@ -3,11 +3,12 @@
 main        the process, put together
 
 intake      HTTP in → 202 only after the broker or the outbox has it
+entries     a TOML file, read or refused; of publishers and of providers
 publishers  who may publish what: tokens bound to sources and types
 hand_over   broker or outbox, and the order of a key between them
 problems    PURE: refusals that name field, rule and way out, and echo nothing
 body        what is read of a request, at most
-store       what the intake asks of the database
+records     an event as the record of its topic, and back
 
 hooks       what identity providers call → taken, in one transaction
 providers/  PURE: what an upstream sends → signals, or ignored for a reason; CloudEvents → events

@@ -30,7 +30,7 @@ MORNING = time(9)
 ACCESS_MONTHS = 24
 REMINDER_DAYS = 30
 AHEAD = timedelta(minutes=5)
-"""How far in the future a producer's clock may be."""
+"""How far in the future a producer's or a provider's clock may be."""
 KEPT = timedelta(days=130)
 """How long what was heard of a member outlives its use: as long as the notifier remembers an event."""
 

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.envelope import EventError, read_record
+from schemas.envelope import EventError
 from schemas.members import ContactV1
-from schemas.topics import CONTACTS, TOPIC_OF_TYPE
+from schemas.topics import CONTACTS
 from schemas.types import MemberId
 from services.auth_events.identities import Known, identity_of, runs
 from services.auth_events.metrics import UpstreamMetrics
+from services.auth_events.records import event_on
 from services.auth_events.whose import Whose
 from services.runtime.clock import Clock
 from services.runtime.intake import Intake, Letter
@@ -50,11 +51,8 @@ def known_of(record: Record) -> Known:
     """Raises `EventError`."""
     if record.value is None:
         return _tombstone(record)
-    event = read_record(record.headers, record.value)
-    if not isinstance(event.data, ContactV1):
-        raise EventError("topic-mismatch", "type", f"belongs on {TOPIC_OF_TYPE[event.type].name}, not {CONTACTS.name}")
-    if record.key != event.subject.encode():
-        raise EventError("key-mismatch", "record key", "must be the subject")
+    event = event_on(CONTACTS, record)
+    assert isinstance(event.data, ContactV1)
     return Known(
         member=event.subject,
         version=event.data.version,

@@ -8,11 +8,11 @@ of `member-notices dead-letters`, which knows it by its origin, and one replay m
 
 from collections.abc import Sequence
 
-from schemas.envelope import Event, EventError, parse_json, read_record
-from schemas.topics import ACTIVITY, TOPIC_OF_TYPE
-from schemas.types import Data
+from schemas.envelope import EventError, parse_json
+from schemas.topics import ACTIVITY
 from services.auth_events.access import AHEAD, Heard, heard_of
 from services.auth_events.metrics import TimerMetrics
+from services.auth_events.records import event_on
 from services.auth_events.timers import Timers
 from services.runtime.clock import Clock
 from services.runtime.intake import Intake, Letter
@@ -48,9 +48,7 @@ class Coverage:
 
     def _read(self, record: Record) -> Heard | None:
         """Older than any horizon is well: what counts is the day on which coverage ended. Raises `EventError`."""
-        event = read_record(record.headers, record.value)
-        _refuse_misplaced(record, event)
-        heard = heard_of(event)
+        heard = heard_of(event_on(ACTIVITY, record))
         if heard is not None and heard.time > self._clock.now() + AHEAD:
             # It would hold against everything that is really later.
             raise EventError("outside-dedupe-horizon", "time", "at most 5 minutes ahead")
@@ -66,14 +64,6 @@ class Coverage:
             else:
                 self._metrics.record_heard(result)
         return letters
-
-
-def _refuse_misplaced(record: Record, event: Event[Data]) -> None:
-    belongs_on = TOPIC_OF_TYPE[event.type].name
-    if belongs_on != ACTIVITY.name:
-        raise EventError("topic-mismatch", "type", f"belongs on {belongs_on}")
-    if record.key != event.subject.encode():
-        raise EventError("key-mismatch", "record key", "must be the subject")
 
 
 def _says_type(record: Record) -> object:

@@ -10,14 +10,13 @@ Time. Three steps, each bounded, together under 3 s, which is all that some upst
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import asyncpg
 import structlog
 
 from schemas.topics import TOPICS
-from services.auth_events import store
 from services.auth_events.metrics import Place
 from services.runtime.database import Database, describe, is_away
 from services.runtime.failpoints import failpoint
@@ -79,7 +78,7 @@ class HandOver:
     async def check(self) -> str | None:
         """Ready while one of the two can take events; an outbox that is there but not usable is not ready."""
         try:
-            await within(ASK_SECONDS, store.any_queued(self._database, []))
+            await within(ASK_SECONDS, self._ask([]))
         except DATABASE_ERRORS as error:
             if not is_away(error):
                 return f"outbox not usable ({describe(error)}); has `member-notices migrate` been run?"
@@ -94,10 +93,15 @@ class HandOver:
         """None: the database could not be asked."""
         keys = {message.key.decode() for message in messages if message.key is not None}
         try:
-            return await within(ASK_SECONDS, store.any_queued(self._database, keys))
+            return await within(ASK_SECONDS, self._ask(keys))
         except DATABASE_ERRORS as error:
             log.warning("outbox_not_asked", **describe(error))
             return None
+
+    async def _ask(self, keys: Collection[str]) -> bool:
+        """Whether an event of one of these keys still waits in the outbox."""
+        queued = "SELECT EXISTS (SELECT FROM auth_events.outbox WHERE key = ANY($1::text[]))"
+        return bool(await self._database.fetchval(queued, list(keys)))
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:

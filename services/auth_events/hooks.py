@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from schemas.envelope import EventError, parse_json
 from services.auth_events import problems, trust
+from services.auth_events.access import AHEAD
 from services.auth_events.body import read_body
 from services.auth_events.hand_over import UnavailableError
 from services.auth_events.intake import CLIENT_CLOSED_REQUEST, RETRY_AFTER_SECONDS, answer
@@ -27,7 +28,7 @@ from services.auth_events.jwks import Jwks, KeysAwayError
 from services.auth_events.metrics import Metrics, Told, UpstreamMetrics
 from services.auth_events.problems import Problem, RefusedError
 from services.auth_events.providers import auth0, keycloak, okta, ssf
-from services.auth_events.providers.signals import AHEAD, Finding, Kind, Signal
+from services.auth_events.providers.signals import Finding, Kind, Signal
 from services.auth_events.sets import SetRefusedError, presented, verified
 from services.auth_events.upstreams import Source, Upstreams
 from services.runtime import traces
@@ -37,6 +38,7 @@ log = structlog.get_logger()
 
 REPLAY_WINDOW = timedelta(hours=24)
 """Of a Keycloak webhook, whose signature says nothing of when it was made."""
+CHALLENGE = "x-okta-verification-challenge"
 MAX_CHALLENGE = 512
 SET_MEDIA_TYPE = "application/secevent+jwt"
 
@@ -67,20 +69,17 @@ class Hooks:
 
     def routes(self) -> list[Route]:
         """Only those of which there is a provider: a path that nobody may use is not there."""
-        table: tuple[tuple[Kind, str, Accept], ...] = (
-            ("keycloak", "/v1/keycloak/events", self._keycloak),
-            ("okta", "/v1/okta/event-hook", self._okta),
-            ("auth0", "/v1/auth0/logs", self._auth0),
-            ("ssf", "/v1/security-events", self._ssf),
+        table: tuple[tuple[Kind, str, Accept, list[str]], ...] = (
+            ("keycloak", "/v1/keycloak/events", self._keycloak, ["POST"]),
+            ("okta", "/v1/okta/event-hook", self._okta, ["GET", "POST"]),
+            ("auth0", "/v1/auth0/logs", self._auth0, ["POST"]),
+            ("ssf", "/v1/security-events", self._ssf, ["POST"]),
         )
-        routes = [
-            Route(path, self._endpoint(kind, accept), methods=["POST"])
-            for kind, path, accept in table
+        return [
+            Route(path, self._endpoint(kind, accept), methods=methods)
+            for kind, path, accept, methods in table
             if self._upstreams.of(kind)
         ]
-        if self._upstreams.of("okta"):
-            routes.append(Route("/v1/okta/event-hook", self._endpoint("okta", self._okta_challenge), methods=["GET"]))
-        return routes
 
     def _endpoint(self, kind: Kind, accept: Accept) -> Accept:
         async def endpoint(request: Request) -> Response:
@@ -100,8 +99,8 @@ class Hooks:
         return endpoint
 
     async def _keycloak(self, request: Request) -> Response:
-        body = await read_body(request)
-        signature = request.headers.get("x-keycloak-signature", "")
+        body = await _body(request)
+        signature = trust.only(request.headers, "x-keycloak-signature")
         sources = trust.signed(self._upstreams.of("keycloak"), body, signature)
         if not sources:
             self._refuse_stranger(request, "x-keycloak-signature", "hex HMAC-SHA256 of the body, with a secret we know")
@@ -119,16 +118,11 @@ class Hooks:
             raise RefusedError(problems.outside_window("time", "from 24 hours ago to 5 minutes ahead"))
         return await self._accepted(request, source, [keycloak.read(payload, source.upstream, now)])
 
-    async def _okta_challenge(self, request: Request) -> Response:
-        """Okta's proof that the address is ours: it proves nothing to us, so that it needs no secret."""
-        challenge = request.headers.get("x-okta-verification-challenge", "")
-        if not 0 < len(challenge) <= MAX_CHALLENGE or not challenge.isascii() or not challenge.isprintable():
-            raise RefusedError(problems.header("x-okta-verification-challenge", "given, printable ASCII"))
-        return JSONResponse({"verification": challenge})
-
     async def _okta(self, request: Request) -> Response:
+        if request.method != "POST":
+            return _challenged(request)
         source = self._with_token(request, "okta")
-        payload = _json(await read_body(request))
+        payload = _json(await _body(request))
         if not isinstance(payload, dict):
             raise RefusedError(problems.unreadable("one JSON object"))
         await self._accepted(request, source, okta.read(payload, source.upstream, self._clock.now()))
@@ -136,7 +130,7 @@ class Hooks:
 
     async def _auth0(self, request: Request) -> Response:
         source = self._with_token(request, "auth0")
-        body = await read_body(request)
+        body = await _body(request)
         try:
             entries = auth0.parse(body)
         except EventError:
@@ -144,15 +138,15 @@ class Hooks:
         return await self._accepted(request, source, auth0.read(entries, source.upstream, self._clock.now()))
 
     async def _ssf(self, request: Request) -> Response:
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != SET_MEDIA_TYPE:
+        if trust.only(request.headers, "content-type").partition(";")[0].strip().lower() != SET_MEDIA_TYPE:
             raise SetRefusedError("invalid_request", f"the media type is {SET_MEDIA_TYPE}")
-        token = (await read_body(request)).strip()
+        token = (await _body(request)).strip()
         said = presented(token)
         source = next((each for each in self._upstreams.of("ssf") if each.upstream.issuer == said.issuer), None)
         if source is None:
             self._count_stranger(request)
             raise SetRefusedError("invalid_issuer", "iss is an issuer whose events we take")
-        if source.token_sha256 and trust.of_token([source], request.headers.get("authorization", "")) is None:
+        if source.token_sha256 and trust.of_token([source], trust.only(request.headers, "authorization")) is None:
             self._count_stranger(request)
             raise SetRefusedError("authentication_failed", "the Authorization header is the one agreed upon")
         now = self._clock.now()
@@ -172,7 +166,7 @@ class Hooks:
         return Response(status_code=202)
 
     def _with_token(self, request: Request, kind: Kind) -> Source:
-        source = trust.of_token(self._upstreams.of(kind), request.headers.get("authorization", ""))
+        source = trust.of_token(self._upstreams.of(kind), trust.only(request.headers, "authorization"))
         if source is None:
             self._refuse_stranger(request, "authorization", "the value agreed upon")
         self._refuse_flood(source)
@@ -231,6 +225,21 @@ class Hooks:
         log.info("upstream_refused", kind=kind, status=400, code=refused.err, rule=refused.description)
         document = {"err": refused.err, "description": refused.description}
         return JSONResponse(document, status_code=400, headers={"Content-Language": "en"})
+
+
+def _challenged(request: Request) -> Response:
+    """Okta's proof that the address is ours: it proves nothing to us, so that it needs no secret."""
+    challenge = trust.only(request.headers, CHALLENGE)
+    if not 0 < len(challenge) <= MAX_CHALLENGE or not challenge.isascii() or not challenge.isprintable():
+        raise RefusedError(problems.unreadable(f"given once, 1 to {MAX_CHALLENGE} printable ASCII", field=CHALLENGE))
+    return JSONResponse({"verification": challenge})
+
+
+async def _body(request: Request) -> bytes:
+    """What stands in it is what is signed and read: a small body that unfolds to a large one is not taken."""
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise RefusedError(problems.encoded())
+    return await read_body(request)
 
 
 def _json(body: bytes) -> Any:

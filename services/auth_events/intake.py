@@ -26,7 +26,8 @@ from services.auth_events.metrics import Metrics, Place
 from services.auth_events.problems import Problem, RefusedError
 from services.auth_events.providers import cloudevents
 from services.auth_events.publishers import Publisher, Publishers
-from services.auth_events.telling import message
+from services.auth_events.records import message
+from services.auth_events.trust import only
 from services.runtime import traces
 from services.runtime.publisher import Message
 
@@ -97,7 +98,7 @@ class Intake:
         return JSONResponse({"accepted": len(events)}, status_code=202)
 
     def _publisher(self, request: Request) -> Publisher:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        scheme, _, token = only(request.headers, "authorization").partition(" ")
         publisher = self.publishers.of_token(token.strip()) if scheme.lower() == "bearer" else None
         if publisher is None:
             log.info("events_refused", publisher=None, status=401, code="token")
@@ -121,12 +122,10 @@ def _messages(events: Sequence[Event[Data]]) -> list[Message]:
     for position, event in enumerate(events):
         if (event.source, event.id) in messages:
             continue
-        topic = TOPIC_OF_TYPE[event.type]
-        record = message(event)
+        record, most = message(event), TOPIC_OF_TYPE[event.type].max_message_bytes - RECORD_OVERHEAD_BYTES
         headers = sum(len(name) + len(text) for name, text in record.headers)
-        size = len(record.value or b"") + len(record.key or b"") + headers
-        if size + RECORD_OVERHEAD_BYTES > topic.max_message_bytes:
-            limit = f"{topic.max_message_bytes - RECORD_OVERHEAD_BYTES} bytes as a record"
+        if len(record.value or b"") + len(record.key or b"") + headers > most:
+            limit = f"{most} bytes as a record"
             raise RefusedError(problems.too_large("An event", limit, "Shorten its data.", event=position))
         messages[event.source, event.id] = record
     return list(messages.values())

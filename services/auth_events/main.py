@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
 from schemas.topics import AUTH_EVENTS_DEAD_LETTERS, TOPICS
+from services.auth_events.follow import SERVICE
 from services.auth_events.hand_over import HandOver
 from services.auth_events.intake import Intake
 from services.auth_events.listening import Listening
@@ -30,7 +31,6 @@ from services.runtime.vault import Vault
 
 log = structlog.get_logger()
 
-SERVICE = "auth-events"
 CHECK_TOPICS_SECONDS = 5.0
 
 

@@ -189,7 +189,7 @@ def of_http(status: int, headers: Mapping[str, str]) -> Problem:
         status=status,
         code=phrase.lower().replace(" ", "-"),
         title=phrase,
-        detail="POST events to /v1/events.",
+        detail="POST events to /v1/events; docs/upstreams.md has the addresses of providers.",
         headers=tuple(headers.items()),
     )
 
@@ -238,14 +238,26 @@ def outside_window(field: str, rule: str) -> Problem:
     )
 
 
-def unreadable(rule: str) -> Problem:
+def unreadable(rule: str, *, field: str = "$") -> Problem:
     return Problem(
         status=400,
         code="unreadable",
         title="Not what this provider sends",
         detail="docs/upstreams.md says what each address takes.",
-        field="$",
+        field=field,
         rule=rule,
+    )
+
+
+def encoded() -> Problem:
+    return Problem(
+        status=415,
+        code="encoded",
+        title="A body that is not as it is",
+        detail="Send it uncompressed.",
+        field="content-encoding",
+        rule="none",
+        headers=(("Accept-Encoding", "identity"),),
     )
 
 

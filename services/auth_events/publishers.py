@@ -12,18 +12,16 @@ planned" everywhere. So no source may belong to two publishers either. The file 
 
 import hashlib
 import hmac
-import re
 import secrets
-import tomllib
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from schemas.topics import CONTACTS, DEADLINES, IN_APP, OUTCOMES, TOPIC_OF_TYPE
-from services.runtime.settings import SettingsError
+from services.auth_events import entries
 
 PUBLISHABLE = frozenset(
     type_
@@ -66,16 +64,7 @@ class Publishers:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Raises `SettingsError` with field and rule; it never holds a value of the file."""
-        try:
-            document = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise _refusal([f"cannot be read ({error.strerror})"]) from None
-        except UnicodeDecodeError:
-            raise _refusal(["is not UTF-8"]) from None
-        except tomllib.TOMLDecodeError as error:
-            raise _refusal([f"is not TOML ({position(error)})"]) from None
-        except ValidationError as error:
-            raise _refusal([sentence(dict(problem)) for problem in error.errors(include_input=False)]) from None
+        document = entries.read(path, "AUTH_EVENTS_PUBLISHERS_FILE", _File)
         return cls(
             {
                 bytes.fromhex(token): Publisher(entry.name, entry.sources, entry.types)
@@ -158,19 +147,3 @@ def _matches(pattern: str, value: str) -> bool:
 
 def _overlap(one: str, other: str) -> bool:
     return _matches(one, other.removesuffix("*")) or _matches(other, one.removesuffix("*"))
-
-
-def position(error: tomllib.TOMLDecodeError) -> str:
-    """Where, without what: the message quotes the file."""
-    found = re.search(r"at (line [0-9]+, column [0-9]+|end of document)\)$", str(error))
-    return found[0].rstrip(")") if found else "syntax"
-
-
-def sentence(problem: dict[str, Any]) -> str:
-    path = ".".join(str(part) for part in problem["loc"])
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{path}: {message}" if path else message
-
-
-def _refusal(problems: list[str]) -> SettingsError:
-    return SettingsError("auth-events", [f"AUTH_EVENTS_PUBLISHERS_FILE: {problem}" for problem in problems])

@@ -16,7 +16,8 @@ from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import Key
 
 from schemas.envelope import EventError, parse_json, refuse_unstorable
-from services.auth_events.providers.signals import AHEAD, at, numeric_time
+from services.auth_events.access import AHEAD
+from services.auth_events.providers.signals import at, numeric_time
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
 OLDEST = timedelta(days=7)

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.envelope import Event, EventError, new_event, read_record
+from schemas.envelope import Event, EventError, new_event
 from schemas.identity import NewSignOnDetectedV1, SignedOnV1
-from schemas.topics import TOPIC_OF_TYPE
+from schemas.topics import SIGN_ONS
 from services.auth_events.access import AHEAD, SOURCE
 from services.auth_events.browser import fingerprint, words_of
 from services.auth_events.metrics import SignOn, UpstreamMetrics
-from services.auth_events.telling import told
+from services.auth_events.records import event_on, told
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Session
 from services.runtime.failpoints import failpoint
@@ -168,11 +168,8 @@ class SignOns:
 
     def _read(self, record: Record) -> Visit:
         """Raises `EventError`."""
-        event = read_record(record.headers, record.value)
-        if not isinstance(event.data, SignedOnV1):
-            raise EventError("topic-mismatch", "type", f"belongs on {TOPIC_OF_TYPE[event.type].name}")
-        if record.key != event.subject.encode():
-            raise EventError("key-mismatch", "record key", "must be the subject")
+        event = event_on(SIGN_ONS, record)
+        assert isinstance(event.data, SignedOnV1)
         if event.data.signed_on_at > self._clock.now() + AHEAD:
             # It would keep its browser known for longer than 90 days.
             raise EventError("outside-dedupe-horizon", "data.signed_on_at", "at most 5 minutes ahead")

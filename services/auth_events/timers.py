@@ -14,7 +14,7 @@ from datetime import datetime
 
 from schemas.envelope import EventError
 from services.auth_events.access import Access, Fired, Heard, Result, fire, forget_at, hear
-from services.auth_events.telling import told
+from services.auth_events.records import told
 from services.runtime.database import Database, Record, Session, columns
 from services.runtime.failpoints import failpoint
 from services.runtime.outbox import Outbox

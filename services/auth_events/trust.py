@@ -8,12 +8,20 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
+from starlette.datastructures import Headers
+
 from services.auth_events.upstreams import Source
 
 STRANGERS_KEPT = 1024
 """Addresses whose failures are remembered; beyond it the one not heard of for longest is forgotten."""
 STRANGERS_PER_SECOND = 1.0
 STRANGERS_AT_ONCE = 20.0
+
+
+def only(headers: Headers, name: str) -> str:
+    """The value of a header that was given once; else nothing, for whoever is in front may have read another one."""
+    values = headers.getlist(name)
+    return values[0] if len(values) == 1 else ""
 
 
 def signed(sources: Iterable[Source], body: bytes, signature: str) -> list[Source]:

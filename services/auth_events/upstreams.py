@@ -22,20 +22,20 @@ The file holds no secret. What an HMAC needs in the clear is named by reference,
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from schemas.types import Brand
+from services.auth_events import entries
 from services.auth_events.providers.signals import Addresses, Kind, Upstream
-from services.auth_events.publishers import position, sentence
-from services.runtime.settings import SettingsError, is_loopback
+from services.runtime.settings import is_loopback
 
+SETTING = "AUTH_EVENTS_PROVIDERS_FILE"
 PER_SECOND = 100
 _Text = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=255)]
 _Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -68,16 +68,7 @@ class Upstreams:
         """None: no provider. Raises `SettingsError` with field and rule; it never holds a value of the file."""
         if path is None:
             return cls()
-        try:
-            document = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise _refusal([f"cannot be read ({error.strerror})"]) from None
-        except UnicodeDecodeError:
-            raise _refusal(["is not UTF-8"]) from None
-        except tomllib.TOMLDecodeError as error:
-            raise _refusal([f"is not TOML ({position(error)})"]) from None
-        except ValidationError as error:
-            raise _refusal([sentence(dict(problem)) for problem in error.errors(include_input=False)]) from None
+        document = entries.read(path, SETTING, _File)
         return cls(tuple(document.sources(environment)))
 
     def of(self, kind: Kind) -> tuple[Source, ...]:
@@ -188,11 +179,7 @@ def _secret(reference: str, where: str, environment: Mapping[str, str]) -> bytes
         try:
             value = Path(name).read_bytes().strip(b"\r\n")
         except OSError as error:
-            raise _refusal([f"{where}: its file cannot be read ({error.strerror})"]) from None
+            raise entries.refusal(SETTING, f"{where}: its file cannot be read ({error.strerror})") from None
     if not value:
-        raise _refusal([f"{where}: there is nothing where it points to"])
+        raise entries.refusal(SETTING, f"{where}: there is nothing where it points to")
     return value
-
-
-def _refusal(problems: list[str]) -> SettingsError:
-    return SettingsError("auth-events", [f"AUTH_EVENTS_PROVIDERS_FILE: {problem}" for problem in problems])

@@ -22,7 +22,7 @@ from services.auth_events import identities
 from services.auth_events.identities import Known
 from services.auth_events.metrics import Told
 from services.auth_events.providers.signals import Signal
-from services.auth_events.telling import message
+from services.auth_events.records import message
 from services.runtime.database import Database, Session
 from services.runtime.failpoints import failpoint
 from services.runtime.outbox import Outbox

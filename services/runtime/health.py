@@ -60,6 +60,8 @@ class HttpServer:
 
     def __init__(self, app: Starlette, host: str, port: int) -> None:
         """Raises SettingsError when the address is taken."""
+        # Starlette would send a path with one slash too many elsewhere: to http, whatever came, and with its secrets.
+        app.router.redirect_slashes = False
         try:
             self._socket = socket.create_server((host, port))
         except OSError as error:

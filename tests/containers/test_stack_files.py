@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 from deploy import first_mail, prepare
-from deploy.prepare import DEPLOY, Problem, read, write_missing
+from deploy.prepare import DEPLOY, HOOKS, PROVIDERS, Problem, read, write_missing
 from services.auth_events.publishers import Publishers
 from services.auth_events.settings import AuthEventsSettings
+from services.auth_events.trust import of_token
+from services.auth_events.upstreams import Upstreams
 from services.complaint_sla.settings import ComplaintSlaSettings
 from services.notifier.settings import NotifierSettings
 from services.probe.settings import ProbeSettings
@@ -19,6 +21,7 @@ from services.runtime.vault import Vault
 from tests.containers.servers import image_of
 
 ROOT = DEPLOY.parent
+WRITTEN = (".env", "publishers.toml", "providers.toml")
 
 
 @pytest.fixture
@@ -56,21 +59,55 @@ def test_the_services_can_read_what_is_written(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_docker")
 def test_a_second_time_nothing_is_written(tmp_path: Path) -> None:
     write_missing(tmp_path)
-    before = [(tmp_path / name).read_bytes() for name in (".env", "publishers.toml")]
+    before = [(tmp_path / name).read_bytes() for name in WRITTEN]
 
     write_missing(tmp_path)
 
-    assert [(tmp_path / name).read_bytes() for name in (".env", "publishers.toml")] == before
+    assert [(tmp_path / name).read_bytes() for name in WRITTEN] == before
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_keycloak_and_okta_are_proven_by_what_is_written(tmp_path: Path) -> None:
+    write_missing(tmp_path)
+    secrets = read(tmp_path / ".env")
+
+    upstreams = Upstreams.read(tmp_path / "providers.toml", secrets)
+    (keycloak,) = upstreams.of("keycloak")
+    assert keycloak.secrets == (secrets["KEYCLOAK_WEBHOOK_SECRET"].encode(),)
+    assert of_token(upstreams.of("okta"), secrets["OKTA_HOOK_TOKEN"]) is not None
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_an_env_of_before_the_providers_keeps_what_it_has_and_gets_their_secrets(tmp_path: Path) -> None:
+    write_missing(tmp_path)
+    older = {name: value for name, value in read(tmp_path / ".env").items() if name not in HOOKS}
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in older.items()))
+
+    write_missing(tmp_path)
+
+    assert read(tmp_path / ".env").items() > older.items()
+    assert read(tmp_path / ".env").keys() - older.keys() == set(HOOKS)
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+
+
+def test_compose_gives_auth_events_both_files_and_the_secret_that_one_of_them_names() -> None:
+    service = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["auth-events"]
+    mounted = {each["target"]: each["source"] for each in service["volumes"]}
+
+    for name in ("publishers", "providers"):
+        path = service["environment"][f"AUTH_EVENTS_{name.upper()}_FILE"]
+        assert mounted[path] == f"./{name}.toml"
+    assert {f"env:{name}" for name in service["environment"]} >= set(re.findall(r"env:[A-Z_]+", PROVIDERS))
 
 
 @pytest.mark.usefixtures("no_docker")
 def test_secrets_are_for_their_owner_and_hashes_for_the_container(tmp_path: Path) -> None:
     write_missing(tmp_path)
     secrets = read(tmp_path / ".env")
-    hashes = (tmp_path / "publishers.toml").read_text()
+    hashes = "".join((tmp_path / name).read_text() for name in WRITTEN[1:])
 
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "publishers.toml").stat().st_mode & 0o777 == 0o644
+    assert all((tmp_path / name).stat().st_mode & 0o777 == 0o644 for name in WRITTEN[1:])
     assert not any(value in hashes for value in secrets.values())
 
 
@@ -89,7 +126,7 @@ def test_where_docker_is_missing_one_sentence_says_so(capsys: pytest.CaptureFixt
     assert len(error.splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", [".env", "publishers.toml"])
+@pytest.mark.parametrize("name", WRITTEN)
 def test_what_is_written_cannot_be_committed(name: str) -> None:
     assert f"/{name}" in (DEPLOY / ".gitignore").read_text().splitlines()
 

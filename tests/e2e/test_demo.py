@@ -86,7 +86,9 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 def test_everything_arrives_and_nothing_is_left(demo: Demo, tmp_path: Path) -> None:
     demo.read_until(None)
     assert demo.process.wait(ENDS_WITHIN_SECONDS) == 0, demo.said
-    assert "OK: 63 messages (52 email, 7 in-app, 4 sms; 12 de, 18 en, 21 fr, 12 nl; 21 notices)" in demo.said
+    assert "OK: 75 messages (64 email, 7 in-app, 4 sms; 16 de, 22 en, 23 fr, 14 nl; 21 notices)" in demo.said
+    for provider in ("Keycloak", "Okta", "Auth0", "Shared Signals"):
+        assert f"from {provider}" in demo.said
     assert "the event says fr" in demo.said
     assert "the contact says el" in demo.said
     assert "Nine weeks, " in demo.said

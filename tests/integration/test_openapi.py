@@ -1,4 +1,4 @@
-"""The published OpenAPI names every address of auth_events, and every answer is one that it names."""
+"""The published OpenAPI names every address of auth_events and of the desk, and every answer is one that it names."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,9 +8,11 @@ import httpx
 import jsonschema
 import pytest
 
+from schemas import openapi_desk
 from schemas.openapi_document import document
 from services.auth_events.body import MAX_BODY_BYTES
 from services.auth_events.intake import Intake
+from services.complaint_sla.service_desk import ServiceDesk
 from tests.support.upstreams import Receiver, sample
 
 OPENAPI = document()
@@ -33,6 +35,11 @@ async def test_every_route_is_in_the_document_and_nothing_else(receiver: Receive
     }
     named = {(path, method) for path, methods in OPENAPI["paths"].items() for method in methods}
     assert named == there
+
+
+def test_every_route_of_the_desk_is_in_its_document_and_nothing_else() -> None:
+    desk = ServiceDesk(None, None, None, ())  # type: ignore[arg-type]
+    assert set(openapi_desk.document()["paths"]) == {route.path for route in desk.routes()}
 
 
 ASKED: dict[str, Ask] = {

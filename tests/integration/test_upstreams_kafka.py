@@ -188,6 +188,12 @@ async def test_nothing_of_a_request_is_in_the_log_of_the_process(service: AuthEv
     assert not service.lines("request_failed")
 
 
+async def test_an_address_with_a_slash_too_many_sends_nobody_and_no_secret_elsewhere(service: AuthEvents) -> None:
+    for path in ("/v1/events/", "/v1/okta/event-hook/", "/v1/auth0/logs/"):
+        response = await service.http.post(path, headers={"Authorization": OKTA_TOKEN, "Host": "elsewhere.test"})
+        assert (response.status_code, "location" in response.headers) == (404, False)
+
+
 async def test_without_a_providers_file_its_addresses_are_not_there(kafka: str, database: str, tmp_path: Path) -> None:
     async with AuthEvents(tmp_path, kafka=kafka, database=database) as service:
         for path in ("/v1/keycloak/events", "/v1/okta/event-hook", "/v1/auth0/logs", "/v1/security-events"):

@@ -33,7 +33,7 @@ from services.runtime.database import Database, close, connect
 from services.runtime.outbox import Outbox
 from services.runtime.vault import Vault
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "demo" / "samples"
 NOW = datetime(2026, 11, 26, 10, 1, tzinfo=UTC)
 KEYCLOAK_SECRET = "s3cr3t"
 OKTA_TOKEN = "okta-Zq7SECRET7qZ"

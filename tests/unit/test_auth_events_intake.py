@@ -110,6 +110,12 @@ async def test_without_a_valid_token_nothing_is_read(desk: Desk, value: str) -> 
     assert response.headers["www-authenticate"].startswith("Bearer")
 
 
+async def test_a_token_that_is_given_twice_is_none(desk: Desk) -> None:
+    twice = [("authorization", f"Bearer {desk.file.login}"), ("authorization", "Bearer wrong")]
+    response = await desk.http.post("/v1/events", content=b"{", headers=twice)
+    assert told(response) == (401, "token", "authorization")
+
+
 @pytest.mark.parametrize(
     ("document", "refusal"),
     [

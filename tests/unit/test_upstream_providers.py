@@ -1,19 +1,16 @@
 """What each provider sends, as captured or documented, becomes the event it means, or is ignored for a named reason."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from schemas.envelope import new_event
 from services.auth_events.providers import auth0, keycloak, okta, ssf
-from services.auth_events.providers.signals import REASONS, Finding, Ignored, Signal, Upstream
+from services.auth_events.providers.signals import Finding, Ignored, Signal, Upstream
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "demo" / "samples"
 NOW = datetime(2026, 11, 26, 10, 1, tzinfo=UTC)
 KEYCLOAK = Upstream(kind="keycloak", name="demo", issuer="https://login.test/realms/demo", realm="demo", brand="cm")
 OKTA = Upstream(kind="okta", name="org", issuer="https://example.okta.test", brand="cigna-healthcare")
@@ -44,7 +41,7 @@ KEYCLOAK_SAMPLES: dict[str, tuple[str, dict[str, Any]] | str] = {
     "access_UPDATE_PASSWORD": ("identity.password-changed.v1", {}),
     "access_UPDATE_PROFILE_2": (
         "identity.email-address-changed.v1",
-        {"which": "login", "old": "ann@example.test", "new": "ann2@example.test", "brand": "cm"},
+        {"which": "login", "old": "ann@example.test", "new": "ann2@example.test"},
     ),
     "admin_USER-ACTION": ("identity.password-reset.v1", {"by": "administrator"}),
 }
@@ -143,7 +140,7 @@ OKTA_SAMPLES: dict[str, tuple[str, dict[str, Any]] | str] = {
     "factor-activated": ("identity.security-method-enrolled.v1", {"method": "authenticator-app"}),
     "email-changed": (
         "identity.email-address-changed.v1",
-        {"which": "login", "old": "ann@example.test", "new": "ann2@example.test", "brand": "cigna-healthcare"},
+        {"which": "login", "old": "ann@example.test", "new": "ann2@example.test"},
     ),
     "profile-changed": "no-address-change",
     "deleted": ("identity.account-deleted.v1", {"email": "ann@example.test", "brand": "cigna-healthcare"}),
@@ -243,71 +240,3 @@ def test_a_longer_id_than_ours_may_be_is_hashed_and_stays_the_same() -> None:
     ids = {getattr(of_keycloak("access_UPDATE_PASSWORD", id="x" * 4000), "id", "") for _ in range(2)}
     assert len(ids) == 1
     assert len(ids.pop()) <= 128
-
-
-leaves = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just("\x00") | st.just("\ud800")
-)
-
-
-def _names(document: Any) -> set[str]:
-    if isinstance(document, dict):
-        return set(document).union(*map(_names, document.values()))
-    return set().union(*map(_names, document)) if isinstance(document, list) else set()
-
-
-names = st.sampled_from(sorted(_names([json.loads(path.read_text()) for path in SAMPLES.rglob("*.json")])))
-anything = st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=6))
-
-
-@st.composite
-def broken(draw: st.DrawFn, whole: Any) -> Any:
-    """A payload with some of its values, somewhere inside, replaced by anything."""
-    if draw(st.integers(0, 9)) == 0:
-        return draw(anything)
-    if isinstance(whole, dict):
-        return {name: draw(broken(value)) for name, value in whole.items()}
-    if isinstance(whole, list):
-        return [draw(broken(value)) for value in whole]
-    return whole
-
-
-def _sound(findings: list[Finding]) -> None:
-    for finding in findings:
-        if isinstance(finding, Ignored):
-            assert finding.reason in REASONS
-        else:
-            assert finding.time <= NOW + timedelta(minutes=5)
-            written = new_event(
-                source=finding.source,
-                id=finding.id,
-                type=finding.type,
-                subject="m-1",
-                time=finding.time,
-                data=finding.data,
-            )
-            assert written.data == finding.data
-
-
-@given(st.sampled_from(sorted(KEYCLOAK_SAMPLES)).flatmap(lambda name: broken(sample(f"keycloak/{name}.json")["body"])))
-def test_whatever_keycloak_sends_is_a_sound_event_or_ignored(payload: Any) -> None:
-    if isinstance(payload, dict):
-        _sound([keycloak.read(payload, KEYCLOAK, NOW)])
-
-
-@given(st.sampled_from(sorted(OKTA_SAMPLES)).flatmap(lambda name: broken(sample(f"okta/{name}.json"))))
-def test_whatever_okta_sends_is_a_sound_event_or_ignored(payload: Any) -> None:
-    if isinstance(payload, dict):
-        _sound(okta.read(payload, OKTA, NOW))
-
-
-@given(st.just(0).flatmap(lambda _: broken(sample("auth0/array.json"))))
-def test_whatever_auth0_sends_is_a_sound_event_or_ignored(payload: Any) -> None:
-    if isinstance(payload, list):
-        _sound(auth0.read(payload, AUTH0, NOW))
-
-
-@given(st.sampled_from(sorted(SSF_SAMPLES)).flatmap(lambda name: broken(sample(f"ssf/{name}.json"))))
-def test_whatever_a_transmitter_claims_is_a_sound_event_or_ignored(payload: Any) -> None:
-    if isinstance(payload, dict):
-        _sound(ssf.read(payload, SSF, NOW))

@@ -118,7 +118,7 @@ def _locked(_: Log, when: datetime | None, __: Upstream) -> _Said:
 
 
 def _enrolled(log: Log, when: datetime | None, _: Upstream) -> _Said:
-    method = METHODS.get(text(log, "details", "authenticator", "type", limit=64) or "")
+    method = _method(log)
     if method is None:
         return Ignored("method")
     digits = (text(log, "details", "authenticator", "phone_number", limit=64) or "")[-2:]
@@ -127,15 +127,14 @@ def _enrolled(log: Log, when: datetime | None, _: Upstream) -> _Said:
 
 
 def _unenrolled(log: Log, when: datetime | None, _: Upstream) -> _Said:
-    method = METHODS.get(text(log, "details", "authenticator", "type", limit=64) or "")
-    return (
-        Ignored("method")
-        if method is None
-        else (
-            "identity.security-method-reset.v1",
-            {"method": method, "reset_at": when},
-        )
-    )
+    method = _method(log)
+    if method is None:
+        return Ignored("method")
+    return "identity.security-method-reset.v1", {"method": method, "reset_at": when}
+
+
+def _method(log: Log) -> str | None:
+    return METHODS.get(text(log, "details", "authenticator", "type", limit=64) or "")
 
 
 def _deleted(log: Log, when: datetime | None, upstream: Upstream) -> _Said:

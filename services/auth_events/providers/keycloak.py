@@ -11,7 +11,7 @@ hold credentials: nobody reads it.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -49,16 +49,42 @@ _IGNORED: dict[str, Reason] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Event:
+    payload: Mapping[str, Any]
+    upstream: Upstream
+    now: datetime
+
+    @property
+    def type(self) -> str | None:
+        return text(self.payload, "type")
+
+    @property
+    def when(self) -> datetime | None:
+        return happened_at(self.payload)
+
+    def told(self, type_: str, *, subject: object = None, twin: Twin | None = None, **data: object) -> Finding:
+        """`subject` None: whoever did it, which in `access.*` is the user."""
+        found = signal(
+            self.upstream,
+            self.now,
+            id=self.payload.get("id"),
+            type=type_,
+            time=self.when,
+            subject=at(self.payload, "authDetails", "userId") if subject is None else subject,
+            data=data,
+        )
+        return replace(found, twin=twin) if isinstance(found, Signal) else found
+
+
 def read(payload: Mapping[str, Any], upstream: Upstream, now: datetime) -> Finding:
     if payload.get("realmName") != upstream.realm:
         return Ignored("foreign")
-    type_ = payload.get("type")
-    if not isinstance(type_, str):
+    event = _Event(payload, upstream, now)
+    if event.type is None:
         return Ignored("unusable")
-    handler = _HANDLERS.get(type_)
-    if handler is not None:
-        return handler(payload, upstream, now)
-    return Ignored(_IGNORED.get(type_, "type"))
+    handler = _HANDLERS.get(event.type)
+    return Ignored(_IGNORED.get(event.type, "type")) if handler is None else handler(event)
 
 
 def happened_at(payload: Mapping[str, Any]) -> datetime | None:
@@ -66,112 +92,84 @@ def happened_at(payload: Mapping[str, Any]) -> datetime | None:
     return numeric_time(payload.get("time"))
 
 
-def _of_user(payload: Mapping[str, Any], upstream: Upstream, now: datetime, type_: str, **data: object) -> Finding:
-    return _told(payload, upstream, now, type_, at(payload, "authDetails", "userId"), data)
+def _signed_on(event: _Event) -> Finding:
+    network = text(event.payload, "authDetails", "ipAddress", limit=64)
+    return event.told("identity.signed-on.v1", signed_on_at=event.when, network=network)
 
 
-def _told(
-    payload: Mapping[str, Any],
-    upstream: Upstream,
-    now: datetime,
-    type_: str,
-    subject: object,
-    data: Mapping[str, object],
-    twin: Twin | None = None,
-) -> Finding:
-    found = signal(
-        upstream, now, id=payload.get("id"), type=type_, time=happened_at(payload), subject=subject, data=data
-    )
-    return replace(found, twin=twin) if isinstance(found, Signal) else found
-
-
-def _signed_on(payload: Mapping[str, Any], upstream: Upstream, now: datetime) -> Finding:
-    network = text(payload, "authDetails", "ipAddress", limit=64)
-    return _of_user(payload, upstream, now, "identity.signed-on.v1", signed_on_at=happened_at(payload), network=network)
-
-
-def _sign_on_failed(payload: Mapping[str, Any], upstream: Upstream, now: datetime) -> Finding:  # noqa: ARG001
+def _sign_on_failed(event: _Event) -> Finding:
     """Each attempt on a locked account comes as one more error; the lock itself is an event of its own."""
-    locked = payload.get("error") in ("user_temporarily_disabled", "user_disabled")
+    locked = event.payload.get("error") in ("user_temporarily_disabled", "user_disabled")
     return Ignored("repeated" if locked else "failed")
 
 
-def _locked(payload: Mapping[str, Any], upstream: Upstream, now: datetime) -> Finding:
-    return _of_user(payload, upstream, now, "identity.account-locked.v1", locked_at=happened_at(payload))
+def _locked(event: _Event) -> Finding:
+    return event.told("identity.account-locked.v1", locked_at=event.when)
 
 
-def _credential(payload: Mapping[str, Any], upstream: Upstream, now: datetime, *, change: str) -> Finding:
-    """`change`: the field of the contract's event that says when, for a second factor."""
-    type_ = str(payload.get("type")).removeprefix("access.")
-    deprecated = {"UPDATE_PASSWORD": "password", "UPDATE_TOTP": "otp", "REMOVE_TOTP": "otp"}.get(type_)
-    credential = deprecated or text(payload, "details", "credential_type", limit=64)
-    kind = "deprecated" if deprecated else "credential"
-    subject, when = at(payload, "authDetails", "userId"), happened_at(payload)
-    twin = Twin(group=f"{change}/{credential}", kind=kind)
+def _updated(event: _Event) -> Finding:
+    credential, twin = _credential(event, "enrolled_at")
     if credential == "password":
-        if change != "enrolled_at":
-            return Ignored("no-notice")
-        return _told(payload, upstream, now, "identity.password-changed.v1", subject, {"changed_at": when}, twin)
+        return event.told("identity.password-changed.v1", twin=twin, changed_at=event.when)
     method = METHODS.get(credential or "")
     if method is None:
         return Ignored("method")
-    told = "identity.security-method-enrolled.v1" if change == "enrolled_at" else "identity.security-method-reset.v1"
-    return _told(payload, upstream, now, told, subject, {"method": method, change: when}, twin)
+    return event.told("identity.security-method-enrolled.v1", twin=twin, method=method, enrolled_at=event.when)
 
 
-def _updated(payload: Mapping[str, Any], upstream: Upstream, now: datetime) -> Finding:
-    return _credential(payload, upstream, now, change="enrolled_at")
+def _removed(event: _Event) -> Finding:
+    credential, twin = _credential(event, "reset_at")
+    method = METHODS.get(credential or "")
+    if method is None:
+        return Ignored("no-notice" if credential == "password" else "method")
+    return event.told("identity.security-method-reset.v1", twin=twin, method=method, reset_at=event.when)
 
 
-def _removed(payload: Mapping[str, Any], upstream: Upstream, now: datetime) -> Finding:
-    return _credential(payload, upstream, now, change="reset_at")
+def _credential(event: _Event, change: str) -> tuple[str | None, Twin]:
+    """Which one, whether the type says it or the details; and how the other event of this change is known."""
+    deprecated = _DEPRECATED.get(event.type or "")
+    credential = deprecated or text(event.payload, "details", "credential_type", limit=64)
+    return credential, Twin(group=f"{change}/{credential}", kind="deprecated" if deprecated else "credential")
 
 
-def _profile(payload: Mapping[str, Any], upstream: Upstream, now: datetime) -> Finding:
-    if at(payload, "details", "updated_email") is None:
+def _profile(event: _Event) -> Finding:
+    if at(event.payload, "details", "updated_email") is None:
         return Ignored("no-address-change")
-    old, new = address(payload, "details", "previous_email"), address(payload, "details", "updated_email")
+    old, new = (address(event.payload, "details", name) for name in ("previous_email", "updated_email"))
     if old is None or new is None:
         return Ignored("old-address" if old is None else "unusable")
     if old == new:
         return Ignored("no-address-change")
-    kind = "deprecated" if payload.get("type") == "access.UPDATE_EMAIL" else "profile"
-    data = {
-        "which": upstream.addresses,
-        "old": old,
-        "new": new,
-        "changed_at": happened_at(payload),
-        "brand": upstream.brand,
-    }
-    subject = at(payload, "authDetails", "userId")
-    twin = Twin(group="email", kind=kind)
-    return _told(payload, upstream, now, "identity.email-address-changed.v1", subject, data, twin)
-
-
-def _deleted(payload: Mapping[str, Any], upstream: Upstream, now: datetime) -> Finding:
-    email = address(payload, "details", "email") or address(payload, "details", "username")
-    if email is None:
-        return Ignored("no-address")
-    return _of_user(
-        payload,
-        upstream,
-        now,
-        "identity.account-deleted.v1",
-        email=email,
-        deleted_at=happened_at(payload),
-        brand=upstream.brand,
+    return event.told(
+        "identity.email-address-changed.v1",
+        twin=Twin(group="email", kind="deprecated" if event.type == "access.UPDATE_EMAIL" else "profile"),
+        which=event.upstream.addresses,
+        old=old,
+        new=new,
+        changed_at=event.when,
     )
 
 
-def _by_administrator(payload: Mapping[str, Any], upstream: Upstream, now: datetime) -> Finding:
-    found = _RESET_PASSWORD.fullmatch(text(payload, "resourcePath") or "")
-    if found is None or payload.get("error"):
+def _deleted(event: _Event) -> Finding:
+    email = address(event.payload, "details", "email") or address(event.payload, "details", "username")
+    if email is None:
+        return Ignored("no-address")
+    return event.told("identity.account-deleted.v1", email=email, deleted_at=event.when, brand=event.upstream.brand)
+
+
+def _by_administrator(event: _Event) -> Finding:
+    found = _RESET_PASSWORD.fullmatch(text(event.payload, "resourcePath") or "")
+    if found is None or event.payload.get("error"):
         return Ignored("type" if found is None else "failed")
-    data = {"reset_at": happened_at(payload), "by": "administrator"}
-    return _told(payload, upstream, now, "identity.password-reset.v1", found[1], data)
+    return event.told("identity.password-reset.v1", subject=found[1], reset_at=event.when, by="administrator")
 
 
-_HANDLERS: dict[str, Callable[[Mapping[str, Any], Upstream, datetime], Finding]] = {
+_DEPRECATED = {
+    "access.UPDATE_PASSWORD": "password",
+    "access.UPDATE_TOTP": "otp",
+    "access.REMOVE_TOTP": "otp",
+}
+_HANDLERS: dict[str, Callable[[_Event], Finding]] = {
     "access.LOGIN": _signed_on,
     "access.LOGIN_ERROR": _sign_on_failed,
     "access.USER_DISABLED_BY_TEMPORARY_LOCKOUT": _locked,

@@ -184,7 +184,6 @@ def _profile(entry: _Entry) -> Finding:
         old=old,
         new=new,
         changed_at=entry.when,
-        brand=entry.upstream.brand,
     )
 
 

@@ -24,7 +24,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -32,6 +32,7 @@ from pydantic import TypeAdapter, ValidationError
 from schemas.envelope import EventError, refuse_unstorable
 from schemas.topics import DATA_OF_TYPE
 from schemas.types import EARLIEST, LATEST, Data, Email
+from services.auth_events.access import AHEAD
 
 Reason = Literal[
     "type",
@@ -51,8 +52,6 @@ Reason = Literal[
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 Kind = Literal["keycloak", "okta", "auth0", "ssf"]
 Addresses = Literal["login", "only"]
-AHEAD = timedelta(minutes=5)
-"""How far in the future a provider's clock may be."""
 MAX_ID = 100
 """Of an id as the provider made it; a longer one is hashed. CloudEvents ids of ours end at 128."""
 _ID = re.compile(r"[\x21-\x7e]+")
@@ -70,6 +69,8 @@ class Upstream:
     issuer: str
     """Of its users, as the contacts' `identities` spell it."""
     brand: str | None = None
+    """Said for whoever's account is gone, and perhaps their contact too. Of everybody else the contact says it, and the
+    language: an event with a brand would not wait for it."""
     addresses: Addresses = "login"
     """What its users' e-mail address is to the members: the one they sign in with, or the only one they have."""
     realm: str | None = None

@@ -184,7 +184,6 @@ def _identifier(event: _Event) -> _Said:
         "old": old,
         "new": new,
         "changed_at": event.when,
-        "brand": event.upstream.brand,
     }
 
 
