@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, get_args, get_type_hints
 
 from schemas.members import ContactV1
 from schemas.types import Data, Email, Phone
+from services.notifier.lifetimes import lifetime_names
 
 Scalar: TypeAlias = str | int | float | bool | None
 Fact: TypeAlias = Scalar | list[Scalar]
@@ -69,8 +70,8 @@ def action_of(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def fact_names(model: type[Data]) -> frozenset[str]:
-    """Every name a template of this event may use, secrets included."""
-    return CONTACT_FACTS | _fields(model).keys()
+    """Every name a template of this event may use, secrets and what is left of its times included."""
+    return CONTACT_FACTS | _fields(model).keys() | lifetime_names(_fields(model))
 
 
 @cache

@@ -16,7 +16,7 @@ from services.notifier.brands import Brand
 
 LOCALISED = frozenset({"when", "clock"})
 """Filters that get the reader's language and zone besides their value."""
-SPOKEN = frozenset({"day", "span"})
+SPOKEN = frozenset({"day", "span", "lasts"})
 """Filters that get the reader's language alone."""
 
 N = TypeVar("N", nodes.Template, nodes.If, nodes.For)

@@ -17,6 +17,7 @@ from services.notifier.brands import Brand
 from services.notifier.catalogue import CATALOGUE, OF_COMPLAINTS, Notice
 from services.notifier.facts import ACTIONS, Facts, action_of, facts_of
 from services.notifier.letters import alert_facts, letter_facts
+from services.notifier.lifetimes import lifetimes
 
 EXAMPLES = Path(schemas.__file__).parent / "examples"
 MINIMAL = "minimal"
@@ -81,7 +82,12 @@ def samples_from(
                     locale=locale,
                     role=role,
                     example=example,
-                    facts={**facts.public, **_on_the_hosts_of(brands[brand], facts.secrets), "role": role},
+                    facts={
+                        **facts.public,
+                        **_on_the_hosts_of(brands[brand], facts.secrets),
+                        **lifetimes(facts.public, happened_at=event.time, now=event.time),
+                        "role": role,
+                    },
                     in_app=notice.in_app,
                 )
                 yield sample
