@@ -53,6 +53,7 @@ def _in_each(fact: str, notices: Iterable[str], words: str) -> list[Removal]:
 
 
 VALID_FOR = r"\{\{ valid_for \| lasts \}\}"
+PREFERENCES = "the communication preferences"
 _OF_THE_OMBUDSMAN = ("name", "address", "email", "website", "phones", "phones_at_home", "phones_from_abroad")
 REMOVALS = (
     *_in_each("15 minutes", ["one-time-verification-code"], VALID_FOR),
@@ -60,6 +61,12 @@ REMOVALS = (
     *_in_each("90 days", ["new-sign-on"], r"\{\{ brand.sign_on.browser_trust_days \}\}"),
     Removal("90 days", BRAND_FILE, r"^browser_trust_days = .*$", ("new-sign-on",)),
     *_in_each("24 months", ["portal-access-ends"], r"\{\{ access_for \| lasts \}\}"),
+    *_in_each("30 days", ["portal-access-ends"], r"\{\{ access_left \| lasts \}\}"),
+    *_in_each(PREFERENCES, ["verify-email-address"], r"\[[^\]]*\]\(\{\{ brand.links.communication_preferences \}\}\)"),
+    Removal(PREFERENCES, "brands/cm/brand.toml", r"^communication_preferences = .*$", ("verify-email-address",)),
+    *_in_each(
+        "to contact us at once", ["email-address-changed", "bank-account-changed"], r'\{% include "if-not-you" %\}'
+    ),
     *_in_each("30 minutes", MAY_NOT_ARRIVE, r'\{% include "missing-mail" %\}'),
     Removal("30 minutes", SHARED, r"\{\{ brand.help.missing_mail_minutes \}\}", ("change-your-password",)),
     Removal("30 minutes", BRAND_FILE, r"^missing_mail_minutes = .*$", ("unlock-account",)),

@@ -6,6 +6,7 @@ import pytest
 
 from services.notifier.brands import load_brands
 from services.notifier.catalogue import CATALOGUE
+from services.notifier.compose import Composer
 from tests.support.notices import Case, cases, composer
 from tests.support.pages import Page
 
@@ -167,17 +168,67 @@ def test_every_notice_of_this_brand_alone_has_its_needles() -> None:
 @pytest.mark.parametrize(
     ("locale", "separate", "preferences"),
     [
-        ("en", "are separate settings", "communication preferences in My CM"),
-        ("fr", "sont deux réglages distincts", "préférences de communication dans My CM"),
-        ("nl", "zijn twee aparte instellingen", "communicatievoorkeuren vindt u in My CM"),
-        ("de", "sind zwei getrennte Einstellungen", "Kommunikationseinstellungen finden Sie in My CM"),
+        ("en", "are separate settings", "You find your communication preferences ({}) in My CM"),
+        ("fr", "sont deux réglages distincts", "vos préférences de communication ({}) dans My CM"),
+        ("nl", "zijn twee aparte instellingen", "Uw communicatievoorkeuren ({}) vindt u in My CM"),
+        ("de", "sind zwei getrennte Einstellungen", "Ihre Kommunikationseinstellungen ({}) finden Sie in My CM"),
     ],
 )
 def test_two_addresses_are_told_apart_once_there_are_two(
     locale: str, separate: str, preferences: str, purpose: str
 ) -> None:
     whole = text("verify-email-address", locale, purpose=purpose)
-    assert (separate in whole) == (preferences in whole) == (purpose != "registration")
+    linked = preferences.format("https://my.cm.example.test/communication-preferences")
+    assert (separate in whole) == (linked in whole) == (purpose != "registration")
+
+
+def test_preferences_without_an_address_are_named_and_not_linked() -> None:
+    cm = load_brands()["cm"]
+    silent = cm.model_copy(update={"links": cm.links.model_copy(update={"communication_preferences": None})})
+    loaded = Composer.load([("verify-email-address", "cm", "en")], brands={"cm": silent})
+    (case,) = (case for case in cases() if case.key == ("verify-email-address", "cm", "en") and case.example == "login")
+    email = loaded.email(*case.key, case.facts)
+    assert "You find your communication preferences in My CM." in email.text
+    assert Page(email.html).links == [case.facts["url"]]
+
+
+NEW_PASSWORD = {
+    "en": r"set a new password",
+    "fr": r"choisissez un nouveau mot de passe",
+    "nl": r"nieuw wachtwoord in",
+    "de": r"neues Passwort fest",
+}
+USUAL_WAY = {
+    "en": "Contact us at once, in the way that you usually do.",
+    "fr": "Contactez-nous immédiatement, par votre moyen de contact habituel.",
+    "nl": "Neem meteen contact met ons op, op de manier die u gewend bent.",
+    "de": "Wenden Sie sich sofort an uns, und zwar auf dem gewohnten Weg.",
+}
+SECURITY = {notice.name for notice in CATALOGUE if notice.lane == "security"}
+
+
+@pytest.mark.parametrize(
+    ("case", "role"),
+    [
+        pytest.param(case, role, id=f"{case.id}-{role}")
+        for case in cases()
+        if case.notice in SECURITY and case.variant in {"", "new"}
+        for role in ("old", "previous")
+        if role == "previous" or case.notice == "email-address-changed"
+    ],
+)
+def test_who_may_have_lost_the_account_is_told_to_contact_us_and_not_to_set_a_password(case: Case, role: str) -> None:
+    read = " ".join(composer().email(*case.key, {**case.facts, "role": role}).text.split())
+    # Of a locked account only the owner can say that it is to be opened, and with a new password.
+    if case.notice != "account-locked":
+        assert re.search(NEW_PASSWORD[case.locale], read) is None
+        assert (USUAL_WAY[case.locale] in read) == (case.brand == "cm")
+    assert ("+32 3 217 68 68" in read) == (case.brand == "cigna-healthcare")
+
+
+@pytest.mark.parametrize("locale", load_brands()["cm"].languages)
+def test_money_is_saved_by_a_call_before_a_new_password_is_set(locale: str) -> None:
+    assert re.search(re.escape(USUAL_WAY[locale]) + ".*" + NEW_PASSWORD[locale], text("bank-account-changed", locale))
 
 
 @pytest.mark.parametrize("notice", ["verify-email-address", "registration-confirmed", "account-deleted"])
