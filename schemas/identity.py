@@ -37,7 +37,8 @@ class VerificationCodeIssuedV1(Data):
     code: Code
     url: Url | None = None
     purpose: Slug = Field(
-        description="What it is for, for example sign-in; a newer code of one purpose replaces an older."
+        description="What it is for; a newer code of one purpose replaces an older. Of sign-in the message says so, of any "
+        "other purpose nothing."
     )
     expires_at: Time
 
