@@ -37,8 +37,8 @@ class VerificationCodeIssuedV1(Data):
     code: Code
     url: Url | None = None
     purpose: Slug = Field(
-        description="What it is for; a newer code of one purpose replaces an older. Of sign-in the message says so, of any "
-        "other purpose nothing."
+        description="What it is for; a newer code of one purpose replaces an older. The message says of sign-in that it "
+        "is for that, and nothing of any other purpose."
     )
     expires_at: Time
 
