@@ -114,8 +114,8 @@ def without(file: Path, words: str = "") -> Iterator[None]:
 
 
 def spoken(copy: Path, notice: str, locale: str) -> dict[str, Brand]:
-    """One of its brands, in this language only."""
-    brand = load_brands(copy / "brands")[min(NOTICES[notice].brands)]
+    """The one of its brands that says more, in this language only."""
+    brand = load_brands(copy / "brands")[CIGNA if CIGNA in NOTICES[notice].brands else "cm"]
     return {brand.id: brand.model_copy(update={"languages": (locale,), "default_language": locale})}
 
 
