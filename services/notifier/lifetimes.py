@@ -11,9 +11,9 @@ from typing import Final
 
 from services.notifier.formats import local_day
 
-PROMPTLY: Final = timedelta(seconds=10)
-"""What leaves so soon after its event, as we promise of codes, says the life it was given; what waited longer says what
-is left."""
+SLACK: Final = timedelta(seconds=10)
+"""By so much a figure may be too large: what we promise a code takes, and less than an inbox does. Without it, no code
+that lives 15 minutes would ever say so."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _NEEDS: Final = {
@@ -46,22 +46,17 @@ def lifetimes(facts: Mapping[str, object], *, happened_at: datetime, now: dateti
 
 
 def _valid_for(expires_at: datetime, happened_at: datetime, now: datetime) -> str | None:
-    """Never longer than the life it was given, whatever our clock says. A producer may write one of its two times in
-    whole seconds, and the other not."""
-    given = expires_at.replace(microsecond=0) - happened_at.replace(microsecond=0)
-    left = expires_at - now
-    if given > timedelta(0):
-        left = given if now - happened_at <= PROMPTLY else min(given, left)
-    return _whole_units(left // timedelta(seconds=1))
+    """What is left, and never more than the life it was given, whatever our clock says of the producer's."""
+    given, left = expires_at - happened_at, expires_at - now
+    lasts = min(given, left) if given > timedelta(0) else left
+    return _whole_units((lasts + SLACK) // timedelta(seconds=1)) if lasts > timedelta(0) else None
 
 
-def _whole_units(seconds: int) -> str | None:
-    """Hours up to four days, as links have them (72); minutes up to two hours, unless they are whole ones."""
-    if seconds < 1:
-        return None
+def _whole_units(seconds: int) -> str:
+    """Hours up to four days, as links have them (72); minutes up to two hours, unless it is one."""
     if seconds >= 4 * _DAY:
         return f"P{seconds // _DAY}D"
-    if seconds >= 2 * _HOUR or seconds % _HOUR == 0:
+    if seconds >= 2 * _HOUR or seconds // _MINUTE == 60:
         return f"PT{seconds // _HOUR}H"
     return f"PT{seconds // _MINUTE}M" if seconds >= _MINUTE else f"PT{seconds}S"
 
