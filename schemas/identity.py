@@ -37,7 +37,8 @@ class VerificationCodeIssuedV1(Data):
     code: Code
     url: Url | None = None
     purpose: Slug = Field(
-        description="What it is for, for example sign-in; a newer code of one purpose replaces an older."
+        description="What it is for; a newer code of one purpose replaces an older. The message says so of sign-in, "
+        "and names no other purpose."
     )
     expires_at: Time
 

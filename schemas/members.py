@@ -65,8 +65,11 @@ class RegistrationConfirmedV1(Data):
 class BenefitApplicationReceivedV1(Data):
     """An application for a benefit has arrived."""
 
-    benefit: FreeText
-    for_whom: FreeText
+    benefit: FreeText = Field(
+        description="What was applied for, in the member's language: it is shown as it is, not translated. What looks "
+        "like a national register number is shown as dots, here and in for_whom."
+    )
+    for_whom: FreeText = Field(description="Who it is for: a name, or words in the member's language.")
     received_at: Time
 
 

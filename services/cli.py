@@ -471,15 +471,15 @@ def send_test(  # noqa: PLR0913, PLR0917, RUF100 (options)
 ) -> None:
     """Send one notice with sample facts through the channel as configured. Exit 0 taken, 1 not sent, 3 perhaps.
 
-    It is marked as a test, obeys DELIVERY_MODE, and does not touch the ledger.
+    It is marked as a test, obeys DELIVERY_MODE, and does not touch the ledger: of the notifier's settings it needs
+    DELIVERY_MODE and those of the one channel.
     """
-    from services.notifier.send_test_command import Wanted
+    from services.notifier.send_test_command import Wanted, choose, settings_for
     from services.notifier.send_test_command import send_test as send
-    from services.notifier.settings import NotifierSettings
-    from services.runtime.settings import load
 
     wanted = Wanted(notice=notice, brand=brand, language=language, to=to, channel=channel, example=example)
-    _run(send(load(NotifierSettings, "send-test"), wanted, say=typer.echo))
+    chosen = choose(wanted)
+    _run(send(settings_for(chosen.channel), chosen, say=typer.echo))
 
 
 @app.command()

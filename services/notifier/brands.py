@@ -6,6 +6,7 @@ A fact that nobody gave is left out of the file and is None here; a template ask
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -16,6 +17,9 @@ BRANDS = Path(__file__).parent / "brands"
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Host = Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+\.)+[a-z]{2,63}$")]
+Page = Annotated[
+    str, StringConstraints(max_length=300, pattern=r"^https://([a-z0-9-]+\.)+[a-z]{2,63}/[A-Za-z0-9._~/-]*$")
+]
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-f]{6}$")]
 
 
@@ -47,11 +51,16 @@ class Links(_Part):
     """What a member can type into a browser to get there; None: the portal is known by its name alone."""
     portal_host: Host | None = None
     """The host that may fill in a code from an SMS; it is one of `domains`."""
+    communication_preferences: Page | None = None
+    """Where a member chooses the address we write to and what we write; None: no page was given, and none is linked."""
 
     @model_validator(mode="after")
     def _the_portal_is_ours(self) -> Self:
         if self.portal_host is not None and self.portal_host not in self.domains:
             raise PydanticCustomError("portal_host", "portal_host is one of domains")
+        page = self.communication_preferences
+        if page is not None and urlsplit(page).hostname not in self.domains:
+            raise PydanticCustomError("communication_preferences", "communication_preferences is on one of domains")
         return self
 
 

@@ -3,6 +3,8 @@
 A new notice is one line here and one file a language in `templates/<name>/`.
 """
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -120,6 +122,24 @@ CATALOGUE: tuple[Notice, ...] = (
 NOTICES_OF_TYPE: dict[str, tuple[Notice, ...]] = {
     type_: tuple(notice for notice in CATALOGUE if notice.on == type_) for type_ in {notice.on for notice in CATALOGUE}
 }
+
+
+def misfits(brands: AbstractSet[str], catalogue: Sequence[Notice] = CATALOGUE) -> list[str]:
+    """What is wrong between the rows and these brand folders: each names the other's side and the way out."""
+    named = {brand: notice.name for notice in reversed(catalogue) for brand in notice.brands}
+    return [
+        *(
+            f"brand {brand} has a folder, and no row of services/notifier/catalogue.py names it: nothing would be sent. "
+            "Name it in the rows of the notices it has, or remove its folder"
+            for brand in sorted(brands - named.keys())
+        ),
+        *(
+            f"brand {brand} has no folder in services/notifier/brands, and the row {named[brand]} of the catalogue names "
+            "it. Make the folder, or take the name out of the rows"
+            for brand in sorted(named.keys() - brands)
+        ),
+    ]
+
 
 THROTTLED: frozenset[str] = frozenset(notice.name for notice in CATALOGUE if notice.throttled)
 

@@ -15,6 +15,7 @@ from services.notifier.folding import LOCALISED, SPOKEN, Folding, constant_lines
 from services.notifier.layout import framed
 from services.notifier.markup import TEXT_RULE, Tags, render, spaced
 from services.notifier.mime import encoded_lines
+from services.notifier.misspelt import meant
 from services.notifier.sms_text import without_equivalent
 from services.notifier.sources import ProcedureSource, Source
 
@@ -154,16 +155,24 @@ class Compiler:
         for link in links:
             address = urlsplit(link)
             if address.scheme != "https" or address.hostname not in self._brand.links.domains:
-                self._problems.append("a link leads to a host that is not the brand's, or not by https")
+                hosts = ", ".join(self._brand.links.domains)
+                self._problems.append(
+                    f"a link leads to a host that is not the brand's, or not by https: it has {hosts}"
+                )
 
     def _tree(self, source: str, name: str) -> nodes.Template:
         tree = _ENVIRONMENT.parse(source)
         Folding(self._brand, self._locale, escaped=name.endswith(".html"), problems=self._problems).visit(tree)
         used = _used(tree)
-        self._problems += [f"{name}: no fact is called {unknown}" for unknown in sorted(used.facts - self._names)]
+        self._problems += [
+            f"{name}: no fact is called {each}{meant(each, self._names)}" for each in sorted(used.facts - self._names)
+        ]
         # Within a condition Jinja would only find out when the condition is met.
-        unknown = (used.filters - _ENVIRONMENT.filters.keys()) | (used.tests - _ENVIRONMENT.tests.keys())
-        self._problems += [f"{name}: no filter or test is called {each}" for each in sorted(unknown)]
+        for names, known in ((used.filters, _ENVIRONMENT.filters), (used.tests, _ENVIRONMENT.tests)):
+            self._problems += [
+                f"{name}: no filter or test is called {each}{meant(each, known)}"
+                for each in sorted(names - known.keys())
+            ]
         return tree
 
 

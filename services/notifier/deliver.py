@@ -21,6 +21,7 @@ from services.notifier.ledger.handing_over import Handle
 from services.notifier.ledger.letters import KeptLetters
 from services.notifier.ledger.rows import Leased
 from services.notifier.ledger.sending import AttemptResult, Sending
+from services.notifier.lifetimes import lifetimes
 from services.notifier.recipients import IN_APP
 from services.notifier.retry import (
     LONGEST_CODE_DELAY,
@@ -141,13 +142,15 @@ class Delivery:
     def _message(self, row: Leased) -> OutgoingMessage:
         brand = self._brands[row.brand]
         sender = brand.sender.address
+        facts = {**row.facts, **lifetimes(row.facts, happened_at=row.event_time, now=self._clock.now())}
         if row.channel == "sms":
-            body = self._composer.sms(row.notice, row.brand, row.locale, row.facts).encode()
+            body = self._composer.sms(row.notice, row.brand, row.locale, facts).encode()
         elif row.channel == IN_APP:
-            shown = self._composer.in_app(row.notice, row.brand, row.locale, row.facts)
+            shown = self._composer.in_app(row.notice, row.brand, row.locale, facts)
             body = in_app_record(str(row.id), row.address, row.accepted_at, shown)
         else:
-            facts = {**row.facts, "again": row.again} if row.to_complainant else row.facts
+            if row.to_complainant:
+                facts["again"] = row.again
             email = self._composer.email(row.notice, row.brand, row.locale, facts)
             domain = sender.rpartition("@")[2]
             body = mime.assemble(

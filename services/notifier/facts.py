@@ -14,7 +14,8 @@ from functools import cache
 from typing import Any, TypeAlias, get_args, get_type_hints
 
 from schemas.members import ContactV1
-from schemas.types import Data, Email, Phone
+from schemas.types import Data, Email, FreeText, Phone
+from services.notifier.lifetimes import lifetime_names
 
 Scalar: TypeAlias = str | int | float | bool | None
 Fact: TypeAlias = Scalar | list[Scalar]
@@ -69,8 +70,8 @@ def action_of(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def fact_names(model: type[Data]) -> frozenset[str]:
-    """Every name a template of this event may use, secrets included."""
-    return CONTACT_FACTS | _fields(model).keys()
+    """Every name a template of this event may use, secrets and what is left of its times included."""
+    return CONTACT_FACTS | _fields(model).keys() | lifetime_names(_fields(model))
 
 
 @cache
@@ -83,6 +84,8 @@ def _fields(model: type[Data]) -> dict[str, Callable[[str], str]]:
 def _shown_as(hint: Any) -> Callable[[str], str]:
     if _mentions(hint, Email):
         return mask_address
+    if _mentions(hint, FreeText):
+        return clean_unnumbered
     return last_digits if _mentions(hint, Phone) else clean
 
 
@@ -122,6 +125,8 @@ _BLANK_LINES = re.compile(r"\n[^\S\n]*\n")
 _SCHEME = re.compile(r"(\w):(?=\S)")
 _AT = re.compile(r" ?@ ?")
 _DOMAIN_DOT = re.compile(r"(?<=\S)\.(?=[^\s\d.])")
+# 85.07.30-033.28, in one piece or with other signs between its groups; of a longer number, nothing.
+_REGISTER_NUMBER = re.compile(r"(?<!\d)\d\d[\W_]{0,3}\d\d[\W_]{0,3}\d\d[\W_]{0,3}\d{3}[\W_]{0,3}\d\d(?!\d)")
 _ADDRESS_DOTS = re.compile(r"(?<!\d)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?!\d)")
 
 
@@ -135,6 +140,12 @@ def clean(text: str) -> str:
     if len(text) > DISPLAY_LIMIT:
         text = text[: DISPLAY_LIMIT - 1].rstrip() + "…"
     return text
+
+
+def clean_unnumbered(text: str) -> str:
+    """As `clean`, with dots for whatever looks like a Belgian national register number, right or wrong: nobody typed it
+    there for the mailbox to know."""
+    return clean(_REGISTER_NUMBER.sub("•" * 11, clean_line(text)))
 
 
 def clean_line(text: str) -> str:

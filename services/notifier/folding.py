@@ -13,10 +13,11 @@ from markupsafe import escape
 from pydantic import BaseModel
 
 from services.notifier.brands import Brand
+from services.notifier.misspelt import meant
 
 LOCALISED = frozenset({"when", "clock"})
 """Filters that get the reader's language and zone besides their value."""
-SPOKEN = frozenset({"day", "span"})
+SPOKEN = frozenset({"day", "span", "lasts"})
 """Filters that get the reader's language alone."""
 
 N = TypeVar("N", nodes.Template, nodes.If, nodes.For)
@@ -56,8 +57,9 @@ class Folding(NodeTransformer):
         for name in path[1:]:
             if value is None:
                 break
-            if name not in getattr(type(value), "model_fields", ()):
-                self._problems.append(f"no fact of a brand is called {'.'.join(path)}")
+            known = getattr(type(value), "model_fields", {})
+            if name not in known:
+                self._problems.append(f"no fact of a brand is called {'.'.join(path)}{meant(name, known)}")
                 return nodes.Const(None)
             value = getattr(value, name)
         if path[-1] == "phone" and value is not None and self._escaped:

@@ -38,6 +38,18 @@ _UNITS = {
     # The dative: German says nach, von, seit and innerhalb von.
     "de": {"D": ("einem Arbeitstag", "Arbeitstagen"), "W": ("einer Woche", "Wochen"), "M": ("einem Monat", "Monaten")},
 }
+# Babel 2.18 has no words for Dutch hours and days. The nominative, which for a length is German's accusative, too.
+_LENGTHS = {
+    "en": {"PTS": ("second", "seconds"), "PTM": ("minute", "minutes"), "PTH": ("hour", "hours"),
+           "PD": ("day", "days"), "PM": ("month", "months")},
+    "fr": {"PTS": ("seconde", "secondes"), "PTM": ("minute", "minutes"), "PTH": ("heure", "heures"),
+           "PD": ("jour", "jours"), "PM": ("mois", "mois")},
+    "nl": {"PTS": ("seconde", "seconden"), "PTM": ("minuut", "minuten"), "PTH": ("uur", "uur"),
+           "PD": ("dag", "dagen"), "PM": ("maand", "maanden")},
+    "de": {"PTS": ("Sekunde", "Sekunden"), "PTM": ("Minute", "Minuten"), "PTH": ("Stunde", "Stunden"),
+           "PD": ("Tag", "Tage"), "PM": ("Monat", "Monate")},
+}  # fmt: skip
+_NO_DIGITS = {ord(digit): None for digit in "0123456789"}
 
 
 def when(value: str, locale: str, zone: str) -> str:
@@ -69,6 +81,17 @@ def span(value: str, locale: str) -> str:
         return one
     words = _NUMBERS[locale]
     return f"{words[number - 2] if number < len(words) + 2 else number} {many}"
+
+
+def lasts(value: str, locale: str) -> str:
+    """`PT15M` → `15 minutes`, `PT72H` → `72 hours`, `P24M` → `24 months`, `P30D` → `30 days`: as `lifetimes` counts."""
+    number, (one, many) = int(value.strip("PTDHMS")), _LENGTHS[locale][value.translate(_NO_DIGITS)]
+    return f"{number} {one if number == 1 else many}"
+
+
+def local_day(at: datetime, zone: str) -> date:
+    """Which day it is there; in UTC for a zone nobody knows."""
+    return at.astimezone(_zone(zone)).date()
 
 
 def _local(value: str, zone: str) -> datetime:

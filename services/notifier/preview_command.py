@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.notifier import gallery
 from services.notifier.brands import load_brands
-from services.notifier.catalogue import CATALOGUE
+from services.notifier.catalogue import CATALOGUE, misfits
 from services.notifier.compose import Composer, known_facts, load_catalogue
 from services.notifier.samples import Sample, samples
 
@@ -17,10 +17,13 @@ HERE = Path(__file__).parent
 
 
 def preview(out: Path, notices: frozenset[str], against: str | None) -> str:
-    """Returns a line for the terminal. Raises `ValueError`: an unknown notice or revision, templates that are wrong."""
+    """Returns a line for the terminal. Raises `ValueError`: an unknown notice or revision, brands or templates that are
+    wrong."""
     if unknown := notices - {notice.name for notice in CATALOGUE}:
         raise ValueError(f"no notice is called {', '.join(sorted(unknown))}; the catalogue has them")
     brands = load_brands()
+    if problems := misfits(brands.keys()):
+        raise ValueError("\n".join(problems))
     wanted = [sample for sample in samples(brands) if not notices or sample.notice in notices]
     before = None if against is None else _as_of(against, wanted)
     count = gallery.write(out, wanted, load_catalogue(brands, notices), before)

@@ -17,6 +17,7 @@ from services.notifier.brands import Brand
 from services.notifier.catalogue import CATALOGUE, OF_COMPLAINTS, Notice
 from services.notifier.facts import ACTIONS, Facts, action_of, facts_of
 from services.notifier.letters import alert_facts, letter_facts
+from services.notifier.lifetimes import lifetimes
 
 EXAMPLES = Path(schemas.__file__).parent / "examples"
 MINIMAL = "minimal"
@@ -47,7 +48,7 @@ class Sample:
     @property
     def variant(self) -> str:
         """What tells it from the others of its notice, brand and language; empty: the plain one."""
-        role = self.role if self.role in {"old", "new"} else ""
+        role = self.role if self.role in {"old", "new", "previous"} else ""
         return ".".join(filter(None, (role, self.example)))
 
     @property
@@ -63,8 +64,7 @@ def samples(brands: dict[str, Brand]) -> Iterator[Sample]:
 def samples_of(notice: Notice, brands: dict[str, Brand]) -> Iterator[Sample]:
     """Of each committed example."""
     for example, document in documents_of(notice).items():
-        contact = sample_contact(minimal=MINIMAL in example)
-        yield from samples_from(notice, brands, example, read_event(document), contact)
+        yield from samples_from(notice, brands, example, read_event(document), sample_contact(example))
 
 
 def samples_from(
@@ -81,18 +81,24 @@ def samples_from(
                     locale=locale,
                     role=role,
                     example=example,
-                    facts={**facts.public, **_on_the_hosts_of(brands[brand], facts.secrets), "role": role},
+                    facts={
+                        **facts.public,
+                        **_on_the_hosts_of(brands[brand], facts.secrets),
+                        **lifetimes(facts.public, happened_at=event.time, now=event.time),
+                        "role": role,
+                    },
                     in_app=notice.in_app,
                 )
                 yield sample
                 if notice.throttled and not example:
-                    yield _summary(sample)
+                    yield _summary(notice, sample, contact)
 
 
-def _summary(sample: Sample) -> Sample:
-    """The same again, twice, in one mail."""
-    facts = {**sample.facts, ACTIONS: [action_of(sample.facts)] * 2}
-    return replace(sample, example=SUMMARY, facts=facts, in_app=False)
+def _summary(notice: Notice, sample: Sample, contact: ContactV1) -> Sample:
+    """It and what the other examples tell of, in one mail."""
+    others = [read_event(document) for example, document in documents_of(notice).items() if example]
+    told = [sample.facts, *(facts_in(event, sample.locale, contact).public for event in others)]
+    return replace(sample, example=SUMMARY, facts={**sample.facts, ACTIONS: list(map(action_of, told))}, in_app=False)
 
 
 def documents_of(notice: Notice) -> dict[str, dict[str, Any]]:
@@ -104,10 +110,11 @@ def documents_of(notice: Notice) -> dict[str, dict[str, Any]]:
     }
 
 
-def sample_contact(*, minimal: bool = False) -> ContactV1:
-    """The committed example of a contact."""
-    name = f"members.contact.v1{'.minimal' if minimal else ''}.json"
-    data = read_event(_documents()[name]).data
+def sample_contact(example: str = "") -> ContactV1:
+    """The committed example of a contact that is called like this example of an event; else the plain one."""
+    documents, named = _documents(), MINIMAL if MINIMAL in example else example
+    document = documents.get(f"members.contact.v1.{named}.json", documents["members.contact.v1.json"])
+    data = read_event(document).data
     assert isinstance(data, ContactV1), "the example of a contact"
     return data
 
@@ -136,7 +143,7 @@ def _on_the_hosts_of(brand: Brand, secrets: dict[str, str]) -> dict[str, str]:
 def _roles(notice: Notice) -> tuple[str, ...]:
     match notice.to:
         case "old-and-new":
-            return "old", "new"
+            return "old", "new", "previous"
         case "complainant" | "handler":
             return (notice.to,)
         case _:

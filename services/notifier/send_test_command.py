@@ -5,10 +5,12 @@ and DELIVERY_MODE are those of the notifier; the message says that it is a test.
 notification, no outcome is told, and nothing tries it again. The address given is in no line that this prints or logs.
 """
 
+import base64
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -19,7 +21,7 @@ from schemas.topics import IN_APP as IN_APP_TOPIC
 from schemas.types import Email as Address
 from schemas.types import Phone
 from services.notifier import mime, words
-from services.notifier.brands import Brand
+from services.notifier.brands import Brand, BrandError, load_brands
 from services.notifier.catalogue import CATALOGUE, Notice
 from services.notifier.channels.base import ChannelError, Consequence, OutgoingMessage, Sent
 from services.notifier.channels.configured import channels_of
@@ -33,6 +35,7 @@ from services.notifier.startup import load_messages
 from services.runtime import logs
 from services.runtime.clock import Clock
 from services.runtime.commands import CommandError, Say
+from services.runtime.settings import load
 
 SENT, NOT_SENT, UNKNOWN = 0, 1, 3
 """Exit statuses; 2 is a command line that cannot be read."""
@@ -51,10 +54,30 @@ _KINDS: Mapping[str, tuple[TypeAdapter[str], str]] = {
     IN_APP: (TypeAdapter(str), "a member's id"),
 }
 
+_SPARED: Mapping[str, Mapping[str, Any]] = {
+    "ledger": {
+        "database_url": "postgresql://127.0.0.1/unread",
+        "vault_keys": f"unread:{base64.b64encode(bytes(range(32))).decode()}",
+        "search_key": "unread".center(32, "-"),
+    },
+    "email": {
+        "smtp_host": "127.0.0.1", "smtp_port": 1, "smtp_tls": "starttls", "smtp_username": None, "smtp_password": None,
+    },
+    "sms": {
+        "twilio_account_sid": "-", "twilio_auth_token": "-", "twilio_sender": "-",
+        "twilio_api_base_url": "http://127.0.0.1:1",
+    },
+    IN_APP: {
+        "kafka_bootstrap_servers": "127.0.0.1:1", "kafka_security_protocol": "PLAINTEXT",
+        "kafka_sasl_username": None, "kafka_sasl_password": None,
+    },
+}  # fmt: skip
+"""What stands for the settings that only another channel reads, or the ledger: nobody has to have them for a test."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What was asked for. Without a channel, an address with an @ is for e-mail and one with a + for SMS."""
+    """What was asked for. Without a channel, an address with an @ is for e-mail and one with a + in front for SMS."""
 
     notice: str
     brand: str
@@ -63,33 +86,56 @@ class Wanted:
     channel: str | None = None
     example: str | None = None
 
-    @property
-    def by(self) -> str:
-        if self.channel is not None:
-            return self.channel
-        return "email" if "@" in self.to else "sms" if self.to.startswith("+") else IN_APP
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What was asked for, found: it exists, and `to` is an address of its channel."""
+
+    sample: Sample
+    channel: str
+    to: str = field(repr=False)
 
 
-async def send_test(settings: NotifierSettings, wanted: Wanted, *, say: Say, clock: Clock | None = None) -> int:
+def choose(wanted: Wanted) -> Chosen:
+    """Needs no setting. Raises `CommandError` with what there is instead."""
+    notice = _notice(wanted.notice)
+    try:
+        brands = load_brands()
+    except BrandError as error:
+        raise CommandError(f"Not sent: {error}") from None
+    here = _samples(notice, wanted, brands)
+    channel = _channel(notice, wanted, {name for each in here for name in _channels(each)})
+    to = _address(channel, wanted.to)
+    return Chosen(
+        sample=_example([each for each in here if channel in _channels(each)], wanted), channel=channel, to=to
+    )
+
+
+def settings_for(channel: str) -> NotifierSettings:
+    """From the environment, of which a channel reads its own part. Raises `SettingsError`."""
+    spared = {name: value for other, values in _SPARED.items() if other != channel for name, value in values.items()}
+    return load(NotifierSettings, "send-test", **spared)
+
+
+async def send_test(settings: NotifierSettings, chosen: Chosen, *, say: Say, clock: Clock | None = None) -> int:
     """Exit status. Raises `CommandError` for what cannot be sent, before anything is."""
     logs.configure("send-test", "critical")  # what goes wrong is said here, and aiokafka's lines say no more
     clock = clock or settings.clock()
-    notice = _notice(wanted.notice)
-    to = _address(wanted)
-    if not settings.deliverable(wanted.by, to):
+    sample, by, to = chosen.sample, chosen.channel, chosen.to
+    if not settings.deliverable(by, to):
         raise CommandError("Not sent: DELIVERY_MODE=allow-list, and ALLOW_LIST does not name this address.")
-    brands, composer = load_messages(settings, {notice.name})
-    sample = _sample(notice, wanted, brands)
-    message, told = _Composing(settings, clock, brands[sample.brand], composer).message(sample, wanted.by, to)
-    channel = channels_of(settings, clock)[wanted.by]
+    brands, composer = load_messages(settings, {sample.notice})
+    message, told = _Composing(settings, clock, brands[sample.brand], composer).message(sample, by, to)
+    channel = channels_of(settings, clock)[by]
     try:
         sent = await channel.send(message)
     except ChannelError as error:
-        say(_refused(error, await channel.check()))
+        say(_refused(error, await channel.check(), _place(settings, by)))
         return UNKNOWN if error.consequence is Consequence.UNKNOWN else NOT_SENT
     finally:
         await channel.close()
-    for line in (f"{sample.id} by {wanted.by}: {_taken(sent, to)}", *told, _where(settings, wanted.by)):
+    where = f"Handed over to {_place(settings, by)} (DELIVERY_MODE={settings.delivery_mode})"
+    for line in (f"{sample.id} by {by}: {_taken(sent, to)}", *told, where):
         say(line)
     say("Not in the ledger: no outcome is told, and nothing that asks about notifications knows it.")
     return SENT
@@ -105,31 +151,42 @@ def _notice(name: str) -> Notice:
     raise CommandError(_one_of("notice", (notice.name for notice in CATALOGUE)))
 
 
-def _address(wanted: Wanted) -> str:
-    if wanted.by not in _KINDS:
-        raise CommandError(_one_of("channel", _KINDS))
-    kind, expected = _KINDS[wanted.by]
-    try:
-        return kind.validate_python(wanted.to)
-    except ValidationError:  # it holds what was given
-        raise CommandError(f"Not sent: by {wanted.by}, --to is {expected}.") from None
-
-
-def _sample(notice: Notice, wanted: Wanted, brands: Mapping[str, Brand]) -> Sample:
-    if wanted.brand not in notice.brands:
-        raise CommandError(_one_of(f"brand of {notice.name}", notice.brands))
+def _samples(notice: Notice, wanted: Wanted, brands: Mapping[str, Brand]) -> list[Sample]:
+    if wanted.brand not in notice.brands or wanted.brand not in brands:
+        raise CommandError(_one_of(f"brand of {notice.name}", notice.brands & brands.keys()))
     if wanted.language not in brands[wanted.brand].languages:
         raise CommandError(_one_of(f"language of {wanted.brand}", brands[wanted.brand].languages))
-    here = [each for each in samples_of(notice, dict(brands)) if each.key[1:] == (wanted.brand, wanted.language)]
-    fitting = [each for each in here if wanted.by in _channels(each)]
-    if not fitting:
-        raise CommandError(_one_of(f"channel of {notice.name}", {name for each in here for name in _channels(each)}))
+    one = replace(notice, brands=frozenset({wanted.brand}))
+    return [each for each in samples_of(one, dict(brands)) if each.locale == wanted.language]
+
+
+def _channel(notice: Notice, wanted: Wanted, there: AbstractSet[str]) -> str:
+    if wanted.channel is None:
+        looks = "email" if "@" in wanted.to else "sms" if wanted.to.startswith("+") else IN_APP
+        if looks in there:
+            return looks
+        addresses = ", or ".join(_KINDS[name][1] for name in sorted(there))
+        raise CommandError(f"Not sent: --to is none that {notice.name} can go to: {addresses}.")
+    if wanted.channel not in there:
+        raise CommandError(_one_of(f"channel of {notice.name}", there))
+    return wanted.channel
+
+
+def _address(channel: str, to: str) -> str:
+    kind, expected = _KINDS[channel]
+    try:
+        return kind.validate_python(to)
+    except ValidationError:  # it holds what was given
+        raise CommandError(f"Not sent: --to is not {expected}, as {channel} needs it.") from None
+
+
+def _example(fitting: Sequence[Sample], wanted: Wanted) -> Sample:
     if wanted.example is None:
         return min(fitting, key=lambda each: MINIMAL in each.variant)
     for each in fitting:
         if each.variant == wanted.example:
             return each
-    raise CommandError(_one_of(f"example of {notice.name}", (each.variant for each in fitting if each.variant)))
+    raise CommandError(_one_of(f"example of {wanted.notice}", (each.variant for each in fitting if each.variant)))
 
 
 def _channels(sample: Sample) -> set[str]:
@@ -209,8 +266,12 @@ def _taken(sent: Sent, to: str) -> str:
     return f"taken ({' '.join(filter(None, told))})"
 
 
-def _refused(error: ChannelError, trouble: str | None) -> str:
+def _refused(error: ChannelError, trouble: str | None, place: str) -> str:
     why = trouble or words.because(error.reason)
+    if error.reason.endswith(":unreachable"):
+        return (
+            f"Not sent: nobody answers at {place}. Check the address and the port, and that this machine may go there."
+        )
     match error.consequence:
         case Consequence.UNKNOWN:
             return f"Perhaps sent: {why}. Look whether it arrived before you send it again."
@@ -222,10 +283,9 @@ def _refused(error: ChannelError, trouble: str | None) -> str:
             return f"Not sent: {why}."
 
 
-def _where(settings: NotifierSettings, channel: str) -> str:
-    where = {
+def _place(settings: NotifierSettings, channel: str) -> str:
+    return {
         "email": f"{settings.smtp_host}:{settings.smtp_port}, TLS {settings.smtp_tls}",
         "sms": str(settings.twilio_api_base_url),
         IN_APP: settings.kafka_bootstrap_servers,
-    }
-    return f"Handed over to {where[channel]} (DELIVERY_MODE={settings.delivery_mode})"
+    }[channel]

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from services.notifier.misspelt import meant
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 _SECTION = re.compile(r"^=== ([a-z][a-z-]*) ===$", re.MULTILINE)
@@ -122,7 +124,7 @@ def _sections(path: Path, label: str) -> dict[str, str]:
 
 def _included(mail: str, shared: Mapping[str, str], label: str) -> str:
     if unknown := [name for name in _INCLUDE.findall(mail) if name not in shared]:
-        raise SourceError(f"{label}: no shared section {', '.join(unknown)}")
+        raise SourceError(f"{label}: no shared section {unknown[0]}{meant(unknown[0], shared)}")
     return _INCLUDE.sub(lambda found: shared[found[1]], mail)
 
 

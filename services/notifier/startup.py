@@ -7,6 +7,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from services.notifier.brands import Brand, BrandError, load_brands
+from services.notifier.catalogue import misfits
 from services.notifier.compiling import TemplatesError
 from services.notifier.compose import Composer, load_catalogue
 from services.notifier.ledger.upkeep import DEAD_LETTERS_LIVE, HORIZON
@@ -54,11 +55,17 @@ def _brands(settings: NotifierSettings) -> dict[str, Brand]:
         brands = load_brands()
     except BrandError as error:
         raise SettingsError(SERVICE, list(error.problems)) from None
+    if problems := misfits(brands.keys()):
+        raise SettingsError(SERVICE, problems)
     samples = [brand.id for brand in brands.values() if brand.sample]
     if samples and settings.delivery_mode == "live" and settings.sample_brands == "refused":
         raise SettingsError(
             SERVICE,
-            [f"brand {name} is sample data; remove its folder, or set SAMPLE_BRANDS=allowed" for name in samples],
+            [
+                f"brand {name} is sample data; take it out (its folder, its name in services/notifier/catalogue.py), "
+                "or set SAMPLE_BRANDS=allowed"
+                for name in samples
+            ],
         )
     for brand in brands.values():
         for doubt in brand.doubts:

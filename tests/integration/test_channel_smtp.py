@@ -238,7 +238,7 @@ async def test_a_mail_that_is_accepted_with_another_success_is_sent(catcher: Cat
 async def test_nobody_there_means_later(catcher: Catcher, channel: SmtpChannel) -> None:
     catcher.relay_down(60)
     error = await refused(channel)
-    assert (error.consequence, error.reason) == (RETRY, "smtp:disconnected")
+    assert (error.consequence, error.reason) == (RETRY, "smtp:unreachable")
 
 
 # --- what broke, and where --------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from schemas.envelope import read_record
 from schemas.notifications import InAppMessageV1
 from schemas.topics import IN_APP
 from services.notifier.catalogue import CATALOGUE
-from services.notifier.send_test_command import NOT_SENT, SENT, UNKNOWN, Wanted, send_test
+from services.notifier.send_test_command import NOT_SENT, SENT, UNKNOWN, Wanted, choose, send_test
 from services.notifier.settings import NotifierSettings
 from services.runtime.commands import CommandError
 from services.runtime.settings import SettingsError
@@ -41,7 +41,7 @@ def configured(catcher: Catcher, kafka: str = "127.0.0.1:1", **more: Any) -> Not
 async def run(values: NotifierSettings, **asked: Any) -> tuple[int, str]:
     """Exit status and all that was printed; never the address."""
     printed = Printed()
-    status = await send_test(values, Wanted(**(ASKED | asked)), say=printed)
+    status = await send_test(values, choose(Wanted(**(ASKED | asked))), say=printed)
     assert not any(private in printed.text.lower() for private in ("zq7", "470123987"))
     return status, printed.text
 
@@ -110,9 +110,9 @@ async def test_an_unknown_notice_is_refused_with_all_there_are(catcher: Catcher)
         ({"brand": "acme"}, ["cigna-healthcare", "cm"]),
         ({"notice": "welcome"}, ["cigna-healthcare"]),
         ({"language": "it"}, ["de", "en", "fr", "nl"]),
-        ({"channel": "pigeon"}, ["email", "in-app", "sms"]),
-        ({"to": PHONE}, ["email"]),
-        ({"notice": "pin-blocked", "to": PHONE}, ["email", "in-app"]),
+        ({"channel": "pigeon"}, ["email"]),
+        ({"channel": "sms", "to": PHONE}, ["email"]),
+        ({"notice": "pin-blocked", "channel": "sms"}, ["email", "in-app"]),
         ({"notice": "email-address-changed", "example": "younger"}, ["new", "new.minimal", "old"]),
     ],
 )
@@ -124,10 +124,39 @@ async def test_what_does_not_exist_is_refused_with_what_does(
     assert not catcher.mails
 
 
-@pytest.mark.parametrize(("channel", "to"), [("email", "zq7 anna@"), ("sms", "0470 12 39 87")])
-async def test_an_address_that_is_none_is_refused(catcher: Catcher, channel: str, to: str) -> None:
+@pytest.mark.parametrize(
+    ("channel", "to", "needed"),
+    [
+        ("email", "zq7 anna@", "an e-mail address, as email needs it"),
+        (None, "zq7 anna@", "an e-mail address, as email needs it"),
+        ("sms", "0470 12 39 87", "a phone number like +32470123456, as sms needs it"),
+        (None, "+0470123987", "a phone number like +32470123456, as sms needs it"),
+    ],
+)
+async def test_an_address_that_is_none_is_refused(catcher: Catcher, channel: str | None, to: str, needed: str) -> None:
     said = await refused(configured(catcher), notice="one-time-verification-code", channel=channel, to=to)
-    assert f"Not sent: by {channel}, --to is " in said
+    assert said == f"Not sent: --to is not {needed}."
+
+
+@pytest.mark.parametrize(
+    ("notice", "to", "there"),
+    [
+        ("password-changed", "zq7.anna.example.test", "an e-mail address"),
+        ("password-changed", PHONE, "an e-mail address"),
+        ("one-time-verification-code", "0470123987", "an e-mail address, or a phone number like +32470123456"),
+        ("pin-blocked", PHONE, "an e-mail address, or a member's id"),
+    ],
+)
+async def test_an_address_of_a_kind_that_the_notice_cannot_go_to_is_refused_with_the_kinds_it_can(
+    catcher: Catcher, notice: str, to: str, there: str
+) -> None:
+    said = await refused(configured(catcher), notice=notice, to=to)
+    assert said == f"Not sent: --to is none that {notice} can go to: {there}."
+
+
+async def test_where_nobody_answers_it_says_where_that_is(catcher: Catcher) -> None:
+    status, told = await run(configured(catcher).model_copy(update={"smtp_port": 1}))
+    assert (status, told.startswith("Not sent: nobody answers at 127.0.0.1:1, TLS none. Check")) == (NOT_SENT, True)
 
 
 async def test_an_example_can_be_chosen(catcher: Catcher) -> None:
@@ -186,12 +215,57 @@ async def test_nothing_is_logged_that_names_the_address(catcher: Catcher, capsys
     assert "zq7" not in "".join(capsys.readouterr()).lower()
 
 
-def test_as_a_program_it_says_what_is_missing_and_sends_nothing() -> None:
-    command = [sys.executable, "-m", "services.cli", "send-test", "password-changed"]
-    options = ["--brand", "cm", "--language", "nl", "--to", TO]
-    here = {name: value for name, value in os.environ.items() if not name.startswith(("SMTP_", "TWILIO_", "DELIVERY"))}
-    ended = subprocess.run([*command, *options], env=here, capture_output=True, text=True, check=False)
+MODE = {"DELIVERY_MODE": "capture"}
+RELAY = MODE | {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": "1", "SMTP_TLS": "none"}
+TWILIO = MODE | {
+    "TWILIO_ACCOUNT_SID": "AC0", "TWILIO_AUTH_TOKEN": "t", "TWILIO_SENDER": "+32460000000",
+    "TWILIO_API_BASE_URL": "http://127.0.0.1:1",
+}  # fmt: skip
+
+
+def as_program(notice: str, to: str, *more: str, **environment: str) -> str:
+    """What it ends with, status 1, where of the settings only these are set."""
+    names = {name.upper() for name in NotifierSettings.model_fields}
+    bare = {name: value for name, value in os.environ.items() if name not in names}
+    command = [
+        sys.executable,
+        "-m",
+        "services.cli",
+        "send-test",
+        notice,
+        "--brand",
+        "cm",
+        "--language",
+        "nl",
+        "--to",
+        to,
+    ]
+    ended = subprocess.run([*command, *more], env=bare | environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert "member-notices send-test cannot start" in ended.stderr
-    assert "SMTP_HOST is missing" in ended.stderr
-    assert TO not in ended.stdout + ended.stderr
+    assert to not in ended.stdout + ended.stderr
+    return ended.stdout + ended.stderr
+
+
+def test_as_a_program_it_asks_for_the_settings_of_its_channel_and_no_others() -> None:
+    said = as_program("password-changed", TO, **MODE)
+    assert "member-notices send-test cannot start" in said
+    assert "SMTP_HOST is missing" in said
+    assert not any(other in said for other in ("TWILIO", "DATABASE", "VAULT", "SEARCH", "KAFKA"))
+
+
+@pytest.mark.parametrize(
+    ("notice", "to", "environment", "place"),
+    [
+        ("password-changed", TO, RELAY, "127.0.0.1:1, TLS none"),
+        ("one-time-verification-code", PHONE, TWILIO, "http://127.0.0.1:1/"),
+    ],
+)
+def test_with_the_settings_of_its_channel_alone_it_tries(
+    notice: str, to: str, environment: dict[str, str], place: str
+) -> None:
+    assert f"nobody answers at {place}" in as_program(notice, to, **environment)
+
+
+def test_what_was_asked_for_is_looked_at_before_the_settings() -> None:
+    assert "no such notice" in as_program("password-eaten", TO)
+    assert "Not sent: --to is not an e-mail address" in as_program("password-changed", "zq7 anna@")

@@ -101,7 +101,8 @@ class Expected:
     def _said(self) -> Iterator[str]:
         occasion, row, language = self.occasion, self.row, self.occasion.language
         yield from (*row[language], self._reference)
-        yield from row.get(occasion.brand, {}).get(language, ())
+        for more in self._more:
+            yield from more.get(language, ())
         if "day" in row:
             yield _day(date.fromisoformat(row["day"]), language)
         if "at" in row:
@@ -121,8 +122,14 @@ class Expected:
         """A complaint's own; of a member's notice, nothing."""
         return re.escape(str(self.row.get("reference", "")))
 
+    @property
+    def _more(self) -> tuple[dict[str, Any], ...]:
+        """What the row asks for in this brand, for this purpose, of this copy."""
+        return tuple(self.row.get(which, {}) for which in (self.occasion.brand, self.occasion.purpose, self.role))
+
     def _never(self) -> Iterator[str]:
-        yield from self.row.get("never", ())
+        for row in (self.row, *self._more):
+            yield from row.get("never", ())
         yield from self.brand["never"]
         yield from _every()["never"]["any"]
         if self.row.get("names_nobody"):
@@ -134,8 +141,8 @@ class Expected:
         links = {link for link in mail.page.links if link != PHONE or self.occasion.brand != CIGNA}
         kind, url = self.row.get("link"), self.occasion.url
         if kind == "event":
-            if links != {url}:
-                yield f"links to {links}, not to {url}"
+            if links != {url, *(link for more in self._more for link in more.get("links", ()))}:
+                yield f"links to {links}, not to {url} and what the row names"
             if url not in mail.text.split():
                 yield "text lacks the link on its own"
             if self.row.get("copied") and (url is None or url not in mail.plain_page):

@@ -54,6 +54,11 @@ TO_MEMBERS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
 WITHOUT_CONTACT = frozenset({"verify-email-address", "registration-confirmed", "account-deleted"})
 """Nobody the administration knows yet, or any more: the event alone says brand, language and address."""
 
+# notice → what its event may be for, and the example that shows it.
+PURPOSES = {
+    "verify-email-address": {"registration": "", "login": ".login", "communication": ".communication"},
+}
+
 # notice → example of its event.
 LETTERS = {
     "complaint-acknowledged": "complaints.letter-due.v1.acknowledgement",
@@ -97,17 +102,20 @@ class Occasion:
     """The one secret link that the event brings."""
     post: str | None = None
     """The language of a letter to post."""
+    purpose: str = ""
+    """What the event is for, where its notice says different things then."""
 
     @property
     def id(self) -> str:
-        return ".".join(filter(None, (self.notice, SHORT[self.brand], self.post or self.language)))
+        return ".".join(filter(None, (self.notice, SHORT[self.brand], self.post or self.language, self.purpose)))
 
 
 def occasions() -> Iterator[Occasion]:
     for language in LANGUAGES:
         for notice, (type_, brands, roles) in TO_MEMBERS.items():
             for brand in brands:
-                yield _to_member(notice, type_, brand, language, roles)
+                for purpose, example in PURPOSES.get(notice, {"": ""}).items():
+                    yield _to_member(notice, f"{type_}{example}", brand, language, roles, purpose)
         for notice, example in LETTERS.items():
             yield _letter(notice, example, language)
         yield _to_post(language)
@@ -115,10 +123,12 @@ def occasions() -> Iterator[Occasion]:
         yield _to_handler(notice, example)
 
 
-def _to_member(notice: str, type_: str, brand: str, language: str, roles: tuple[str, ...]) -> Occasion:
-    stem = f"{notice}.{SHORT[brand]}.{language}"
+def _to_member(  # noqa: PLR0913, PLR0917, RUF100 (a row of the table)
+    notice: str, example: str, brand: str, language: str, roles: tuple[str, ...], purpose: str
+) -> Occasion:
+    stem = ".".join(filter(None, (notice, SHORT[brand], language, purpose)))
     addresses = {role: f"{stem}.{role}@{DOMAIN}" for role in roles}
-    document = _example(type_)
+    document = _example(example)
     data = document["data"]
     lives = {"expires_at": _moved(data["expires_at"], document["time"])} if "expires_at" in data else {}
     url = data["url"].replace(HOSTS[CIGNA], HOSTS[brand]).replace(HOSTS[CM], HOSTS[brand]) if "url" in data else None
@@ -145,8 +155,9 @@ def _to_member(notice: str, type_: str, brand: str, language: str, roles: tuple[
         language=language,
         event=event,
         addresses=addresses,
-        contact=None if notice in WITHOUT_CONTACT else known,
+        contact=None if notice in WITHOUT_CONTACT and purpose in {"", "registration"} else known,
         url=url,
+        purpose=purpose,
     )
 
 

@@ -103,8 +103,8 @@ def test_each_mail_says_what_its_row_asks_for_in_text_and_in_html(expected: Expe
 
 @pytest.mark.parametrize("expected", MAILS)
 def test_no_other_mail_would_be_taken_for_it(expected: Expected, delivered: Postfix) -> None:
-    """The same in another language or of another brand, and the next notice in the same language: what is expected
-    tells them apart.
+    """The same in another language, of another brand or for another purpose, and the next notice in the same language:
+    what is expected tells them apart.
     """
     mine = expected.occasion
     others = [each for each in OCCASIONS if _is_near(each, mine)]
@@ -117,7 +117,7 @@ def test_no_other_mail_would_be_taken_for_it(expected: Expected, delivered: Post
 
 def _is_near(other: Occasion, mine: Occasion) -> bool:
     differ = [mine.notice != other.notice, mine.brand != other.brand, mine.language != other.language]
-    return sum(differ) == 1
+    return sum(differ) == 1 or (not any(differ) and mine.purpose != other.purpose)
 
 
 @pytest.mark.parametrize("expected", MAILS)

@@ -34,6 +34,7 @@ _HOST = re.compile(r"(?<![\w.])(?:[^\W_][\w-]*\.)+[^\W\d_]{2,}(?!\w)")
 _NUMBERS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 _SCHEME = re.compile(r"(?i)\b(?:[a-z][a-z0-9+.-]*://|(?:mailto|tel|sms|javascript|data|cid):(?=\S))\S*")
 _LAYOUT = re.compile(r"^(?:-{40}|={8,60}|- (?=\S))", re.MULTILINE)
+_BRACKETED = re.compile(r"\((https://[^\s()]+)\)")
 _UNFILLED = re.compile(
     r"\{\{|\}\}|\{%|%\}|\{#|#\}|jinja\d+tag|\$\{?[a-z]|\bNone\b|\bUndefined\b|\bTrue\b|\bFalse\b|\bnan\b"
 )
@@ -111,7 +112,8 @@ def _hosts(message: Message) -> frozenset[str]:
 
 
 def text_and_html_say_the_same(message: Message) -> Iterator[str]:
-    """Word for word and in the same order, but for lines, list marks, and the colon behind a row's name."""
+    """Word for word and in the same order, but for lines, list marks, the colon behind a row's name, and the brackets
+    around a link's address."""
     if message.email is None:
         return
     in_text, in_html = (_words(text) for text in (_LAYOUT.sub("", message.email.text), message.in_html))
@@ -122,7 +124,7 @@ def text_and_html_say_the_same(message: Message) -> Iterator[str]:
 
 
 def _words(text: str) -> list[str]:
-    return [word for each in text.split() if (word := each.rstrip(":"))]
+    return [word for each in _BRACKETED.sub(r"\1", text).split() if (word := each.rstrip(":"))]
 
 
 def html_is_valid_and_can_be_read(message: Message) -> Iterator[str]:

@@ -25,6 +25,24 @@ MINUTES = {"en": "minutes", "fr": "minutes", "nl": "minuten", "de": "Minuten"}
 HOURS = {"en": "hours", "fr": "heures", "nl": "uur", "de": "Stunden"}
 DAYS = {"en": "days", "fr": "jours", "nl": "dagen", "de": "Tage"}
 MONTHS = {"en": "months", "fr": "mois", "nl": "maanden", "de": "Monate"}
+PREFERENCES = {
+    "en": "communication preferences",
+    "fr": "préférences de communication",
+    "nl": "communicatievoorkeuren",
+    "de": "Kommunikationseinstellungen",
+}
+CALL_US = {
+    "en": f"Call us at once on {PHONE}.",
+    "fr": f"Appelez-nous immédiatement au {PHONE}.",
+    "nl": f"Bel ons meteen op {PHONE}.",
+    "de": f"Rufen Sie uns sofort an: {PHONE}.",
+}
+CONTACT_US = {
+    "en": "Contact us at once, in the way that you usually do.",
+    "fr": "Contactez-nous immédiatement, par votre moyen de contact habituel.",
+    "nl": "Neem meteen contact met ons op, op de manier die u gewend bent.",
+    "de": "Wenden Sie sich sofort an uns, und zwar auf dem gewohnten Weg.",
+}
 MAY_NOT_ARRIVE = frozenset(
     {"one-time-verification-code", "change-your-password", "unlock-account", "password-reset", "password-changed"}
 )
@@ -51,7 +69,7 @@ def plain(text: str) -> str:
 
 def _fifteen_minutes(sample: Sample) -> Iterator[str]:
     if sample.notice == "one-time-verification-code":
-        yield f"15 {MINUTES[sample.locale]}"
+        yield f"{10 if sample.example == 'another-purpose' else 15} {MINUTES[sample.locale]}"
 
 
 def _seventy_two_hours(sample: Sample) -> Iterator[str]:
@@ -67,6 +85,23 @@ def _ninety_days(sample: Sample) -> Iterator[str]:
 def _twenty_four_months(sample: Sample) -> Iterator[str]:
     if sample.notice == "portal-access-ends":
         yield f"24 {MONTHS[sample.locale]}"
+
+
+def _thirty_days(sample: Sample) -> Iterator[str]:
+    if sample.notice == "portal-access-ends" and sample.example == "reminder" and sample.facts["reminder"]:
+        yield f"30 {DAYS[sample.locale]}"
+
+
+def _preferences(sample: Sample) -> Iterator[str]:
+    if sample.notice == "verify-email-address" and sample.facts["purpose"] != "registration":
+        yield PREFERENCES[sample.locale]
+        yield "https://my.cm.example.test/communication-preferences"
+
+
+def _at_once(sample: Sample) -> Iterator[str]:
+    """Who no longer has the account cannot set a new password; and money is gone before one is set."""
+    if sample.notice in {"email-address-changed", "bank-account-changed"}:
+        yield CALL_US[sample.locale] if sample.brand == CIGNA else CONTACT_US[sample.locale]
 
 
 def _thirty_minutes(sample: Sample) -> Iterator[str]:
@@ -109,6 +144,9 @@ OWED = (
     Owed("72 hours", _seventy_two_hours),
     Owed("90 days", _ninety_days),
     Owed("24 months", _twenty_four_months),
+    Owed("30 days", _thirty_days),
+    Owed("the communication preferences", _preferences),
+    Owed("to contact us at once", _at_once),
     Owed("30 minutes", _thirty_minutes),
     Owed("the reference number", _reference_number),
     Owed("the help phone", _help_phone),

@@ -63,18 +63,18 @@ class Filled:
 def committed(notice: Notice) -> Iterator[Filled]:
     """Every example of the notice's event as it is."""
     for example, document in documents_of(notice).items():
-        contact = sample_contact(minimal=MINIMAL in example)
+        contact = sample_contact(example)
         yield Filled(example=example, how="", event=read_event(document), contact=contact)
 
 
 def fillings(notice: Notice) -> Iterator[Filled]:
     """Every example of the notice's event in every way, as it is committed first."""
     for example, document in documents_of(notice).items():
-        contact = sample_contact(minimal=MINIMAL in example)
+        contact = sample_contact(example)
         for how, changed in _ways(document, notice):
             yield Filled(example=example, how=how, event=read_event(changed), contact=contact)
         bare = read_event(_bare(document))
-        yield Filled(example=example, how="nothing optional", event=bare, contact=sample_contact(minimal=True))
+        yield Filled(example=example, how="nothing optional", event=bare, contact=sample_contact(MINIMAL))
         yield Filled(example=example, how="zone unknown", event=read_event(document), contact=_in_zone("Mars/Olympus"))
         for how in ("marker", *STRANGE):
             yield written(notice, example, how)

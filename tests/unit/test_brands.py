@@ -8,6 +8,8 @@ from services.notifier.brands import BRANDS, BrandError, Help, load_brand, load_
 
 CIGNA = (BRANDS / "cigna-healthcare" / "brand.toml").read_text(encoding="utf-8")
 
+PREFERENCES = "communication_preferences = "
+
 
 def written(folder: Path, text: str) -> Path:
     (folder / "acme").mkdir()
@@ -30,6 +32,7 @@ def test_the_second_brand_says_no_more_than_was_given() -> None:
     assert brand.languages == ("nl", "fr", "de", "en")
     assert [brand.links.portal_address, brand.imprint, brand.sign_on.browser_trust_days] == [None, None, None]
     assert brand.help == Help()
+    assert brand.links.communication_preferences == "https://my.cm.example.test/communication-preferences"
     assert brand.sample
 
 
@@ -47,6 +50,16 @@ def test_a_fact_on_which_sources_disagree_is_a_doubt_to_show() -> None:
         ('page = "#f3f0f5"', 'page = "white"', "acme/brand.toml: colours.light.page: String should match pattern"),
         ('default_language = "en"', 'default_language = "it"', "default_language is one of languages"),
         ('portal_host = "www.', 'portal_host = "my.', "acme/brand.toml: links: portal_host is one of domains"),
+        (
+            "[help]",
+            f'{PREFERENCES}"https://my.example.test/me"\n[help]',
+            "communication_preferences is on one of domains",
+        ),
+        (
+            "[help]",
+            f'{PREFERENCES}"http://www.cignahealthbenefits.com/me"\n[help]',
+            "links.communication_preferences: ",
+        ),
         ('alternative = "cigna.com"\n', "", "an alternative comes with a note"),
         ("[links]", "[links", "acme/brand.toml: not TOML"),
     ],

@@ -1,6 +1,7 @@
 """The table holds together: events exist, names are one, secrets live no longer than their event says."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import get_args
 
@@ -20,6 +21,7 @@ from services.notifier.catalogue import (
     UNTIL_SENT,
     Lane,
     Notice,
+    misfits,
 )
 from services.notifier.main import TOPICS_OF_LANE
 from services.notifier.sources import TEMPLATES
@@ -110,3 +112,20 @@ def test_every_letter_of_the_contract_has_one_notice_and_is_to_the_complainant()
 def test_a_topic_is_read_by_one_lane() -> None:
     topics = [topic for topics in TOPICS_OF_LANE.values() for topic in topics]
     assert len(set(topics)) == len(topics)
+
+
+def test_rows_and_brand_folders_fit() -> None:
+    assert misfits(load_brands().keys()) == []
+
+
+def test_a_brand_folder_that_no_row_names_is_a_problem_with_a_way_out() -> None:
+    (problem,) = misfits({*load_brands(), "nobody-s"})
+    assert problem.startswith("brand nobody-s has a folder")
+    assert "Name it in the rows of the notices it has, or remove its folder" in problem
+
+
+def test_a_row_that_names_a_brand_without_a_folder_is_a_problem_with_a_way_out() -> None:
+    rows = [replace(notice, brands=notice.brands | {"nobody-s"}) for notice in CATALOGUE[:2]]
+    (problem,) = misfits(set().union(*(notice.brands for notice in CATALOGUE[:2])), rows)
+    assert problem.startswith("brand nobody-s has no folder")
+    assert "the row one-time-verification-code" in problem

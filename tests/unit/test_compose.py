@@ -45,7 +45,11 @@ def brand_of(case: Case) -> Brand:
 
 @each_mail
 def test_only_a_mail_that_was_asked_for_holds_a_link(case: Case) -> None:
-    assert Page(rendered(case).html).links == ([case.facts["url"]] if "url" in case.facts else [])
+    """And of the two addresses that are kept apart, the page where they are."""
+    links = [case.facts["url"]] if "url" in case.facts else []
+    if case.notice == "verify-email-address" and case.facts["purpose"] != "registration":
+        links.append("https://my.cm.example.test/communication-preferences")
+    assert Page(rendered(case).html).links == links
 
 
 @each_mail
@@ -288,17 +292,21 @@ def problems_of(folder: Path, text: str, locale: str = "en") -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("changed_at", "changed", "mail.html: no fact is called changed"),
-        ("| when", "| whn", "no filter or test is called whn"),
-        ("# Test", "{% if name is defind %}x{% endif %}", "no filter or test is called defind"),
-        ("# Test", "# {{ brand.nam }}", "no fact of a brand is called brand.nam"),
+        ("changed_at", "changed", "mail.html: no fact is called changed; did you mean changed_at?"),
+        ("| when", "| whn", "no filter or test is called whn; did you mean when?"),
+        ("# Test", "{% if name is defind %}x{% endif %}", "no filter or test is called defind; did you mean defined?"),
+        ("# Test", "# {{ brand.nam }}", "no fact of a brand is called brand.nam; did you mean name?"),
         ("# Test", "# {{ name.x", "unexpected"),
         ("# Test", "{% if name %}\n\n# Test", "endif"),
-        ("# Test", "[here](https://evil.example/x)", "a link leads to a host that is not the brand's"),
+        (
+            "# Test",
+            "[here](https://evil.example/x)",
+            "a link leads to a host that is not the brand's, or not by https: it has www.",
+        ),
         ("# Test", "[here](http://www.cignahealthbenefits.com/x)", "or not by https"),
         ("# Test", "![x](https://www.cignahealthbenefits.com/x.png)", "mail has no form for image"),
         ("# Test", "#### Test", "mail has no form for heading h4"),
-        ("# Test", '{% include "greetings" %}', "no shared section greetings"),
+        ("# Test", '{% include "greetings" %}', "no shared section greetings; did you mean greeting?"),
         ("=== preheader ===\nTest\n", "", "section preheader is missing"),
         ("=== preheader ===", "=== preview ===", "section preheader is missing"),
         ("=== mail ===", "=== extra ===\nx\n\n=== mail ===", "section extra is unknown"),

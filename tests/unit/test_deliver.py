@@ -100,6 +100,18 @@ async def test_without_letters_nothing_is_kept() -> None:
     assert "keep" not in (await delivered(House(), ALERT)).steps
 
 
+@pytest.mark.parametrize(("waited", "said"), [(timedelta(0), "PT15M"), (timedelta(minutes=5), "PT10M")])
+async def test_a_code_is_told_for_how_long_it_is_good_when_it_leaves(waited: timedelta, said: str) -> None:
+    happened_at = T0 - waited
+    code = replace(
+        ALERT,
+        notice="one-time-verification-code",
+        event_time=happened_at,
+        facts={"expires_at": (happened_at + timedelta(minutes=15)).isoformat()},
+    )
+    assert [facts["valid_for"] for facts in (await delivered(House(), code)).facts] == [said]
+
+
 @pytest.mark.parametrize("again", [True, False])
 async def test_a_letter_is_told_whether_it_may_be_a_second_copy(again: bool) -> None:
     house = await delivered(House(), replace(LETTER, again=again), TO_HANDLER, ALERT)

@@ -118,6 +118,41 @@ def test_a_phone_shows_two_digits() -> None:
     assert last_digits("+447700900123") == "23"
 
 
+REGISTER_NUMBERS = [
+    "85.07.30-033.28",
+    "85073003328",
+    "850730-033-28",
+    "850730 033 28",
+    "85/07/30 - 033/28",
+    "85 07 30 033 28",
+    "85\u00a007\u00a030\u00a0033\u00a028",
+    "85.07.30\u2011033.28",
+    "85\u200b07\u200b30\u200b033\u200b28",
+    "\uff18\uff15.\uff10\uff17.\uff13\uff10-\uff10\uff13\uff13.\uff12\uff18",
+    "00_47_01-001_12",
+]
+
+
+@pytest.mark.parametrize("number", REGISTER_NUMBERS)
+@pytest.mark.parametrize("text", ["{}", "Noor Peeters ({})", "NISS:{}", "INSZ {}.", "x" * 108 + " {}"])
+def test_what_looks_like_a_register_number_is_never_shown(text: str, number: str) -> None:
+    written = text.format(number)
+    facts = facts_of(members.BenefitApplicationReceivedV1(benefit=written, for_whom=written, received_at=AT), None)
+    for name in ("benefit", "for_whom"):
+        shown = unicodedata.normalize("NFKC", str(facts.public[name]))
+        assert re.search(r"\d", shown) is None
+        assert "•" in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Chrome 145 on Windows 11", "145 0 7339 128", "2 x 1 250", "123456789012", "BE68 5390 0754 7034", "22 11 2026"],
+)
+def test_another_number_is_shown_as_it_is(text: str) -> None:
+    facts = facts_of(members.BenefitApplicationReceivedV1(benefit=text, for_whom="Noor", received_at=AT), None)
+    assert facts.public["benefit"] == text
+
+
 def test_times_stay_utc_text_and_absent_fields_are_none() -> None:
     data = identity.NewSignOnDetectedV1(signed_on_at=AT, browser="Firefox")
     assert facts_of(data, contact(name="Jane\u202e Doe")).public == {

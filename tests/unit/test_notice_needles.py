@@ -49,7 +49,7 @@ def test_every_notice_of_the_table_is_rendered_in_every_language() -> None:
 def test_every_mail_says_what_its_row_asks_for(case: Case) -> None:
     without_number = case.facts["personal_reference_number"] is None
     owed = [*SAID[case.notice][case.locale], PHONE]
-    if case.brand == "cm":
+    if case.brand != "cigna-healthcare":
         owed.remove(PHONE)
         del owed[CIGNA_ALONE.get(case.notice, slice(0))]
     for text in as_read(rendered(case)):

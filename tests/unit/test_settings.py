@@ -282,7 +282,8 @@ def test_sample_brands_are_refused_in_live_until_a_setting_allows_them() -> None
     )  # fmt: skip
     refused_ = run("notifier", **live)
     assert refused_.returncode != 0
-    assert "brand cigna-healthcare is sample data; remove its folder, or set SAMPLE_BRANDS=allowed" in refused_.stderr
+    assert "brand cigna-healthcare is sample data; take it out (its folder, its name in " in refused_.stderr
+    assert "or set SAMPLE_BRANDS=allowed" in refused_.stderr
     allowed = run("notifier", **live, SAMPLE_BRANDS="allowed")
     assert allowed.returncode == 1
     assert "sample data" not in allowed.stderr

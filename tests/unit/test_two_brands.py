@@ -6,6 +6,7 @@ import pytest
 
 from services.notifier.brands import load_brands
 from services.notifier.catalogue import CATALOGUE
+from services.notifier.compose import Composer
 from tests.support.notices import Case, cases, composer
 from tests.support.pages import Page
 
@@ -47,6 +48,7 @@ def test_a_brand_says_nothing_that_only_the_other_promises(case: Case) -> None:
 
 
 def test_every_brand_of_the_catalogue_is_compared() -> None:
+    """A new one needs a row above: what must not slip into its messages from the others."""
     assert {case.brand for case in cases()} == NOT_OF.keys() == load_brands().keys()
 
 
@@ -59,16 +61,17 @@ def test_a_portal_known_by_name_is_opened_and_an_address_is_typed(case: Case) ->
         "nl": r"(?i)\btypt?\b",
         "de": r"(?i)geben sie [^.]* in ihren browser ein",
     }[case.locale]
-    opens = {"en": "pen My CM", "fr": "uvrez vous-même My CM", "nl": "pen zelf My CM", "de": "ffnen Sie My CM selbst"}
+    opens = {"en": "pen {}", "fr": "uvrez vous-même {}", "nl": "pen zelf {}", "de": "ffnen Sie {} selbst"}[case.locale]
     whole = "\n".join(said(case))
-    by_name = load_brands()[case.brand].links.portal_address is None
+    links = load_brands()[case.brand].links
+    by_name = links.portal_address is None
     if case.channel == "email":
-        assert (opens[case.locale] in whole, re.search(types, whole) is not None) == (by_name, not by_name)
+        assert (opens.format(links.portal) in whole, re.search(types, whole) is not None) == (by_name, not by_name)
 
 
 @pytest.mark.parametrize("case", [case for case in cases() if case.channel == "sms"], ids=lambda case: case.id)
 def test_the_last_line_of_a_code_by_sms_names_the_brands_own_host(case: Case) -> None:
-    host = {"cm": "my.cm.example.test", "cigna-healthcare": "www.cignahealthbenefits.com"}[case.brand]
+    host = load_brands()[case.brand].links.portal_host
     assert composer().sms(*case.key, case.facts).splitlines()[-1] == f"@{host} #{case.facts['code']}"
 
 
@@ -167,17 +170,68 @@ def test_every_notice_of_this_brand_alone_has_its_needles() -> None:
 @pytest.mark.parametrize(
     ("locale", "separate", "preferences"),
     [
-        ("en", "are separate settings", "communication preferences in My CM"),
-        ("fr", "sont deux réglages distincts", "préférences de communication dans My CM"),
-        ("nl", "zijn twee aparte instellingen", "communicatievoorkeuren vindt u in My CM"),
-        ("de", "sind zwei getrennte Einstellungen", "Kommunikationseinstellungen finden Sie in My CM"),
+        ("en", "are separate settings", "You find your communication preferences ({}) in My CM"),
+        ("fr", "sont deux réglages distincts", "vos préférences de communication ({}) dans My CM"),
+        ("nl", "zijn twee aparte instellingen", "Uw communicatievoorkeuren ({}) vindt u in My CM"),
+        ("de", "sind zwei getrennte Einstellungen", "Ihre Kommunikationseinstellungen ({}) finden Sie in My CM"),
     ],
 )
 def test_two_addresses_are_told_apart_once_there_are_two(
     locale: str, separate: str, preferences: str, purpose: str
 ) -> None:
     whole = text("verify-email-address", locale, purpose=purpose)
-    assert (separate in whole) == (preferences in whole) == (purpose != "registration")
+    linked = preferences.format("https://my.cm.example.test/communication-preferences")
+    assert (separate in whole) == (linked in whole) == (purpose != "registration")
+
+
+def test_preferences_without_an_address_are_named_and_not_linked() -> None:
+    cm = load_brands()["cm"]
+    silent = cm.model_copy(update={"links": cm.links.model_copy(update={"communication_preferences": None})})
+    loaded = Composer.load([("verify-email-address", "cm", "en")], brands={"cm": silent})
+    (case,) = (case for case in cases() if case.key == ("verify-email-address", "cm", "en") and case.example == "login")
+    email = loaded.email(*case.key, case.facts)
+    assert "You find your communication preferences in My CM." in email.text
+    assert Page(email.html).links == [case.facts["url"]]
+
+
+NEW_PASSWORD = {
+    "en": r"set a new password",
+    "fr": r"choisissez un nouveau mot de passe",
+    "nl": r"nieuw wachtwoord in",
+    "de": r"neues Passwort fest",
+}
+USUAL_WAY = {
+    "en": "Contact us at once, in the way that you usually do.",
+    "fr": "Contactez-nous immédiatement, par votre moyen de contact habituel.",
+    "nl": "Neem meteen contact met ons op, op de manier die u gewend bent.",
+    "de": "Wenden Sie sich sofort an uns, und zwar auf dem gewohnten Weg.",
+}
+SECURITY = {notice.name for notice in CATALOGUE if notice.lane == "security"}
+
+
+@pytest.mark.parametrize(
+    ("case", "role"),
+    [
+        pytest.param(case, role, id=f"{case.id}-{role}")
+        for case in cases()
+        if case.notice in SECURITY and case.variant in {"", "new"}
+        for role in ("old", "previous")
+        if role == "previous" or case.notice == "email-address-changed"
+    ],
+)
+def test_who_may_have_lost_the_account_is_told_to_contact_us_and_not_to_set_a_password(case: Case, role: str) -> None:
+    read = " ".join(composer().email(*case.key, {**case.facts, "role": role}).text.split())
+    phone = load_brands()[case.brand].help.phone
+    # Of a locked account only the owner can say that it is to be opened, and with a new password.
+    if case.notice != "account-locked":
+        assert re.search(NEW_PASSWORD[case.locale], read) is None
+        assert (USUAL_WAY[case.locale] in read) == (phone is None)
+    assert phone is None or phone in read
+
+
+@pytest.mark.parametrize("locale", load_brands()["cm"].languages)
+def test_money_is_saved_by_a_call_before_a_new_password_is_set(locale: str) -> None:
+    assert re.search(re.escape(USUAL_WAY[locale]) + ".*" + NEW_PASSWORD[locale], text("bank-account-changed", locale))
 
 
 @pytest.mark.parametrize("notice", ["verify-email-address", "registration-confirmed", "account-deleted"])

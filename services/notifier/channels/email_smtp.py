@@ -17,6 +17,7 @@ from typing import Literal
 from aiosmtplib import (
     SMTP,
     SMTPAuthenticationError,
+    SMTPConnectError,
     SMTPConnectResponseError,
     SMTPException,
     SMTPResponse,
@@ -110,7 +111,9 @@ class SmtpChannel:
         except (SMTPServerDisconnected, OSError) as error:
             if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
                 raise transfer.broken("smtp:tls", Consequence.CONFIGURATION) from None
-            raise transfer.broken("smtp:disconnected") from None
+            # aiosmtplib calls both so: nobody listens, and somebody who hangs up before the greeting.
+            nobody = isinstance(error, SMTPConnectError) and not isinstance(error.__cause__, SMTPServerDisconnected)
+            raise transfer.broken("smtp:unreachable" if nobody else "smtp:disconnected") from None
         except SMTPException:
             # STARTTLS or AUTH is not offered: stripped on the way, or a wrong port.
             raise ChannelError(Consequence.CONFIGURATION, "smtp:not-offered") from None
