@@ -1,0 +1,213 @@
+"""The bench of the console: `python -m tests.bench.console`. Ten million notifications and a million complaints in a real
+PostgreSQL, and the console as it runs in production: how long each page and each search takes at the server.
+
+Cold: PostgreSQL just started, none of its files in the machine's memory, the console's first question. Warm: the median
+and the worst of many. Exits 1 when the worst of a page is over `LIMIT_MS`. Leaves nothing behind.
+"""
+
+import argparse
+import asyncio
+import http.client
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+
+from demo import environment
+from demo.embedded import EmbeddedError, EmbeddedKafka, EmbeddedPostgres
+from demo.embedded.server import free_ports
+from schemas.topics import TOPICS
+from services.runtime.settings import KafkaSettings
+from services.runtime.topics import create_topics
+from tests.bench.console_fill import Fill, Size
+from tests.bench.console_pages import Page, pages
+from tests.bench.rig import BenchError, running, until
+from tests.support.database import migrate
+
+LIMIT_MS = 300.0
+TIMES = 20
+START_SECONDS = 60.0
+LIMIT_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds from the request to the last byte of the answer, over loopback. `cold`: None where none was taken."""
+
+    page: Page
+    cold: float | None
+    warm: Sequence[float]
+
+    @property
+    def worst(self) -> float:
+        return max(self.warm)
+
+    def __str__(self) -> str:
+        cold = "" if self.cold is None else f"{self.cold:.0f}"
+        return f"{self.page.name:<52}{cold:>8}{statistics.median(self.warm):>9.0f}{self.worst:>8.0f}"
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+class Servers:
+    """PostgreSQL with the data, and a broker with the contract's topics."""
+
+    def __init__(self, folder: Path) -> None:
+        self.postgres = EmbeddedPostgres(folder / "postgres", durable=False)
+        self.kafka = EmbeddedKafka(folder / "kafka")
+        self._data = folder / "postgres" / "data"
+
+    async def start(self) -> None:
+        await asyncio.gather(asyncio.to_thread(self.postgres.start), asyncio.to_thread(self.kafka.start))
+        settings = KafkaSettings(kafka_bootstrap_servers=self.kafka.bootstrap)
+        await create_topics(settings, list(TOPICS.values()), partitions=None, replication=1)
+
+    async def forget(self) -> None:
+        """As after a restart of the machine: nothing of the data is in memory."""
+        await asyncio.to_thread(self.postgres.stop)
+        await asyncio.to_thread(self._evict)
+        await asyncio.to_thread(self.postgres.start)
+
+    def _evict(self) -> None:
+        for path in self._data.rglob("*"):
+            if path.is_file():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def stop(self) -> None:
+        self.kafka.stop()
+        self.postgres.stop()
+
+    @asynccontextmanager
+    async def console(self) -> AsyncIterator[int]:
+        """Its port, once it is ready: the broker has been seen."""
+        [port] = free_ports(1)
+        environ = environment.of_console(self.kafka.bootstrap, self.postgres.dsn) | {"HTTP_PORT": str(port)}
+        command = [sys.executable, "-m", "services.cli", "console"]
+        log = self._data.parent.parent / "console.log"
+        async with running("the console", command, environ=environ, log=log) as process:
+
+            async def ready() -> bool:
+                if process.returncode is not None:
+                    raise BenchError(f"the console ended with {process.returncode}:\n{log.read_text()[-2000:]}")
+                return await asyncio.to_thread(is_ready, port)
+
+            await until(ready, "the console is ready", START_SECONDS)
+            yield port
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return _get(http.client.HTTPConnection("127.0.0.1", port, timeout=5), "/readyz")[0] == http.client.OK
+    except OSError:
+        return False
+
+
+def _get(connection: http.client.HTTPConnection, path: str) -> tuple[int, float]:
+    """Status, and milliseconds to the last byte."""
+    began = time.perf_counter()
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status, (time.perf_counter() - began) * 1000
+
+
+def ask(port: int, page: Page, times: int) -> list[float]:
+    """On one connection, as a browser does. Raises `BenchError` when the answer is not the page."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        taken = []
+        for _ in range(times):
+            status, ms = _get(connection, page.path)
+            if status != page.status:
+                raise BenchError(f"{page.name}: {page.path} answered {status}, not {page.status}")
+            taken.append(ms)
+        return taken
+    finally:
+        connection.close()
+
+
+async def filled(servers: Servers, size: Size) -> None:
+    """Migrated, and filled if it is not yet."""
+    await migrate(servers.postgres.dsn)
+    admin = await asyncpg.connect(servers.postgres.dsn)
+    try:
+        there = await admin.fetchval("SELECT EXISTS (SELECT FROM complaint_sla.progress)")
+    finally:
+        await admin.close()
+    if not there:
+        say(f"filling {size.notifications:,} notifications and {size.complaints:,} complaints …")
+        await Fill(servers.postgres.dsn, size, datetime.now(UTC), say).run()
+
+
+async def bench(servers: Servers, size: Size, times: int, *, cold: bool) -> list[Timing]:
+    await servers.start()
+    await filled(servers, size)
+    found = await pages(servers.postgres.dsn)
+    firsts: dict[str, float] = {}
+    for number, page in enumerate(found if cold else [], start=1):
+        await servers.forget()
+        async with servers.console() as port:
+            [firsts[page.name]] = await asyncio.to_thread(ask, port, page, 1)
+        if number % 10 == 0:
+            say(f"  {number} of {len(found)} pages asked cold")
+    say(f"asking each page {times} times …")
+    async with servers.console() as port:
+        timings = []
+        for page in found:
+            await asyncio.to_thread(ask, port, page, 1)
+            timings.append(Timing(page, firsts.get(page.name), await asyncio.to_thread(ask, port, page, times)))
+        return timings
+
+
+async def run(folder: Path, size: Size, times: int, *, cold: bool) -> list[Timing]:
+    """Starts everything, and stops everything, also when it fails or is cancelled."""
+    servers = Servers(folder)
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            return await bench(servers, size, times, cold=cold)
+    except TimeoutError:
+        raise BenchError(f"not done within {LIMIT_SECONDS:g} s: is this machine busy with something else?") from None
+    finally:
+        await asyncio.to_thread(servers.stop)
+
+
+def told(timings: Sequence[Timing]) -> str:
+    return "\n".join([f"{'ms':<52}{'cold':>8}{'median':>9}{'worst':>8}", *map(str, timings)])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Every page of the console over a large ledger.")
+    parser.add_argument("--notifications", type=int, default=10_000_000)
+    parser.add_argument("--complaints", type=int, default=1_000_000)
+    parser.add_argument("--times", type=int, default=TIMES, help="how often each page is asked for when warm")
+    parser.add_argument("--no-cold", action="store_true", help="only warm")
+    parser.add_argument("--folder", type=Path, help="keep the data there, or use what is kept there (about 20 GB)")
+    asked = parser.parse_args()
+    size = Size(asked.notifications, asked.complaints)
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            timings = asyncio.run(run(asked.folder or Path(folder), size, asked.times, cold=not asked.no_cold))
+    except (BenchError, EmbeddedError) as error:
+        sys.exit(f"no figures: {error}")
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit("no figures: stopped")
+    print(told(timings))
+    slow = [timing.page.name for timing in timings if timing.worst > LIMIT_MS]
+    if slow:
+        sys.exit(f"over {LIMIT_MS:g} ms: {'; '.join(slow)}")
+
+
+if __name__ == "__main__":
+    main()
