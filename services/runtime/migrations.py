@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 _LOCK = 0x6D656D626572  # "member"
 LOCK_SECONDS = 0.2
+WRITER_SECONDS = 5
 
 
 def upgrade(dsn: str, schema: str, directory: Path) -> None:
@@ -93,3 +94,42 @@ def console_grants(schema: str, views: Iterable[str]) -> str:
             END IF;
         END $$
     """
+
+
+_WITHOUT = """
+SELECT child.relname AS name, EXISTS (
+    SELECT FROM pg_class made JOIN pg_index ON indexrelid = made.oid
+    WHERE made.relnamespace = child.relnamespace AND made.relname = child.relname || :suffix
+      AND NOT indisvalid) AS broken
+FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
+WHERE inhparent = CAST(:table AS regclass) AND NOT inhdetachpending
+  AND NOT EXISTS (
+    SELECT FROM pg_inherits attached JOIN pg_index ON indexrelid = attached.inhrelid
+    WHERE attached.inhparent = CAST(:index AS regclass) AND indrelid = child.oid)
+ORDER BY child.relname
+"""
+
+
+def index_partitions(schema: str, table: str, name: str, definition: str) -> None:
+    """An index of a partitioned table, one partition after the other, CONCURRENTLY; new ones are born with it.
+
+    `definition`: its columns and condition. It keeps a writer for 5 seconds at most, else it fails; the next run goes
+    on where this one ended.
+    """
+    from alembic import op  # noqa: PLC0415 (only inside Alembic's own run)
+
+    suffix = name.removeprefix(table)
+    asked = {"table": f"{schema}.{table}", "index": f"{schema}.{name}", "suffix": suffix}
+    with op.get_context().autocommit_block():
+        op.execute(f"SET lock_timeout = '{WRITER_SECONDS}s'")
+        op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY {schema}.{table} {definition}")
+        for child, broken in op.get_bind().execute(text(_WITHOUT), asked).all():
+            index = f'"{child}{suffix}"'
+            if broken:
+                op.execute(f"DROP INDEX CONCURRENTLY {schema}.{index}")
+            # It waits for others' snapshots as long as they last, and keeps nobody meanwhile.
+            op.execute("RESET lock_timeout")
+            op.execute(f'CREATE INDEX CONCURRENTLY IF NOT EXISTS {index} ON {schema}."{child}" {definition}')
+            op.execute(f"SET lock_timeout = '{WRITER_SECONDS}s'")
+            op.execute(f"ALTER INDEX {schema}.{name} ATTACH PARTITION {schema}.{index}")
+        op.execute("RESET lock_timeout")

@@ -9,8 +9,8 @@ import asyncpg
 
 from schemas.topics import TOPICS
 from services.console.notification_pages import LANES, STATES
-from services.console.notifications import Place
 from services.console.pages import link
+from services.console.searching import Place
 
 HEAVY = "m-heavy"
 """The member with the most."""
