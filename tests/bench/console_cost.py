@@ -1,8 +1,9 @@
-"""What the console's indexes cost the notifier: its own accepting, marking and recording, with them and without, in turn.
+"""What the console's indexes cost the notifier: its own steps in the ledger, with them and without, in turn.
 
 Without waiting for the disk, so that the difference is not hidden behind what both wait for.
 """
 
+import itertools
 import statistics
 import time
 from collections.abc import Sequence
@@ -63,9 +64,9 @@ async def _round(ledger: Ledger, members: Sequence[str], number: int) -> Sequenc
     times.append(time.perf_counter())
     await ledger.sending.record([result(row, 1, "sent") for row in rows], T0)
     times.append(time.perf_counter())
-    return [*(after - before for before, after in zip(times, times[1:], strict=False)), times[-1] - times[0]]
+    return [*(after - before for before, after in itertools.pairwise(times)), times[-1] - times[0]]
 
 
-def told(costs: Sequence[Cost]) -> str:
+def costs_told(costs: Sequence[Cost]) -> str:
     head = f"{f'ms for {BATCH} notifications':<52}{'without':>8}{'with':>9}{'ratio':>8}"
     return "\n".join([head, *map(str, costs)])

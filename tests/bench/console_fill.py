@@ -1,7 +1,7 @@
-"""A ledger and complaints of any size in the real, migrated tables: written by SQL, day by day, as two processes would.
+"""A ledger and complaints of any size in the real, migrated tables, written by SQL (`console_sql`), day by day.
 
-Rows are of real length, in the order of their time, with the mix of states that `STATES` says. What is sealed is as long
-as what the services seal, and opens with no key. Triggers that tell outcomes do not run: what is told has left the outbox.
+Rows are of real length and lie in the order of their time. What is sealed is as long as what the services seal, and
+opens with no key. Nothing is told of them: the outbox holds what has not left yet, and no more.
 """
 
 import asyncio

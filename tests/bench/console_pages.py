@@ -19,7 +19,8 @@ SELECT id, event_source, event_id, member_id FROM notifier.notifications
 WHERE day = current_date - $1::integer AND role = 'login' AND lane = 'security' AND attempts > 0 LIMIT 1
 """
 _RARE = """
-SELECT notice FROM notifier.notifications WHERE day >= current_date - 2 GROUP BY notice ORDER BY count(*), notice LIMIT 1
+SELECT notice FROM notifier.notifications WHERE day >= current_date - 2
+GROUP BY notice ORDER BY count(*), notice LIMIT 1
 """
 _COMPLAINT = """
 SELECT complaint_id FROM complaint_sla.cases WHERE (closed_at IS NULL) = $1 AND received_at IS NOT NULL LIMIT 1

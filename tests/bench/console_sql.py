@@ -26,9 +26,11 @@ INSERT INTO notifier.notifications_{{day}} (day, id, event_source, event_id, eve
     channel, role, lane, brand, locale, address, address_hash, facts, secrets, supersede_group, expires_at,
     hand_over_by, state, state_at, reason, attempts, lease_token, due_at, accepted_at, sent_at, reference,
     cancelled_from, limit_at)
-SELECT $1::date, gen_random_uuid(), 'urn:example:' || split_part(k.type, '.', 1) || '-' || n.hash % 2, n.event, k.type, n.at,
+SELECT $1::date, gen_random_uuid(), 'urn:example:' || split_part(k.type, '.', 1) || '-' || n.hash % 2, n.event,
+    k.type, n.at,
     s.member, k.notice, k.channel, CASE WHEN n.second THEN 'communication' ELSE k.role END, k.lane, k.brand,
-    (ARRAY['en', 'fr', 'nl', 'de'])[1 + n.hash % 4], $7::bytea, CASE WHEN $7 IS NOT NULL THEN sha256(s.member::bytea) END,
+    (ARRAY['en', 'fr', 'nl', 'de'])[1 + n.hash % 4], $7::bytea,
+    CASE WHEN $7 IS NOT NULL THEN sha256(s.member::bytea) END,
     $8::bytea, CASE WHEN n.open AND k.lane = 'codes' THEN $7 END, CASE WHEN k.lane = 'codes' THEN k.notice END,
     CASE WHEN k.lane = 'codes' THEN n.at + interval '15 minutes' END,
     n.at + CASE k.lane WHEN 'codes' THEN interval '14 minutes' ELSE interval '3 days' END,
@@ -45,7 +47,8 @@ FROM (
     FROM (
         SELECT i, e, i <> e AS second,
             $1::date::timestamp AT TIME ZONE 'UTC' + interval '1 day' * (u + 0.08 * sin(2 * pi() * u)) AS at
-        FROM (SELECT i, i - (i % 5 = 4)::integer AS e FROM generate_series($2::bigint, $2 + $3::bigint - 1) AS i) AS number,
+        FROM generate_series($2::bigint, $2 + $3::bigint - 1) AS i,
+            LATERAL (SELECT i - (i % 5 = 4)::integer AS e) AS number,
             LATERAL (SELECT (e - $2 + 0.5)::float8 / $3::float8 AS u) AS share) AS timed
     WHERE at < $4::timestamptz) AS raw,
     LATERAL (SELECT raw.hash % {SLOTS} AS slot) AS slot
@@ -55,7 +58,8 @@ JOIN bench.kinds k USING (slot),
         OR (raw.hash % 5000 = 1 AND raw.at > $4 - interval '3 days') AS open) AS n,
     LATERAL (SELECT ({STATES}) AS state) AS stated,
     LATERAL (SELECT stated.state, CASE WHEN k.letter THEN 'c-' || (n.hash >> 20) % $6::bigint
-            WHEN n.hash % 2003 = 0 THEN 'm-heavy' ELSE 'm-' || lpad(((n.hash >> 20) % $5::bigint)::text, 9, '0') END AS member,
+            WHEN n.hash % 2003 = 0 THEN 'm-heavy'
+            ELSE 'm-' || lpad(((n.hash >> 20) % $5::bigint)::text, 9, '0') END AS member,
         CASE WHEN stated.state IN ('accepted', 'claimed', 'expired', 'suppressed', 'superseded', 'cancelled') THEN 0
              WHEN n.roll % 40 = 0 THEN 2 ELSE 1 END AS tried) AS s
 """  # noqa: S608 (constants of this module; a day)
@@ -69,12 +73,14 @@ FROM notifier.notifications_{day} WHERE role <> 'communication'
 UNPLANNED = """
 INSERT INTO notifier.events_{day} (day, source, id, type, member_id, time, content_sha256, state, reason, origin,
     accepted_at, waits_until, payload)
-SELECT $1::date, 'urn:example:members-0', 'u-' || i, 'members.activity-seen.v1', 'm-' || lpad((i % $4::bigint)::text, 9, '0'), at,
+SELECT $1::date, 'urn:example:members-0', 'u-' || i, 'members.activity-seen.v1',
+    'm-' || lpad((i % $4::bigint)::text, 9, '0'), at,
     sha256(i::text::bytea), state, CASE state WHEN 'skipped' THEN 'no-notice' WHEN 'failed' THEN 'no-contact' END,
     'members.activity.v1/1/' || i, at, CASE state WHEN 'waiting' THEN at + interval '3 days' END,
     CASE state WHEN 'waiting' THEN $5::bytea END
 FROM generate_series($2::bigint, $2 + $3::bigint - 1) AS i,
-    LATERAL (SELECT $1::date::timestamp AT TIME ZONE 'UTC' + (i - $2) * interval '1 day' / greatest($3, 1) AS at) AS timed,
+    LATERAL (SELECT $1::date::timestamp AT TIME ZONE 'UTC'
+        + (i - $2) * interval '1 day' / greatest($3, 1) AS at) AS timed,
     LATERAL (SELECT CASE WHEN i % 400 = 0 THEN 'failed' WHEN i % 8 = 1 AND $6 - at < interval '3 days' THEN 'waiting'
         ELSE 'skipped' END AS state) AS stated
 WHERE at < $6::timestamptz
