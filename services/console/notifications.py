@@ -67,9 +67,7 @@ class Notifications:
         )
 
     async def one(self, id_: uuid.UUID, now: datetime) -> Record | None:
-        return await self._database.fetchrow(
-            "SELECT * FROM notifier.console_notifications WHERE day = ANY($1::date[]) AND id = $2", _days(now), id_
-        )
+        return await self._database.fetchrow(_ONE, _days(now), id_)
 
     async def attempts(self, row: Record) -> Sequence[Record]:
         return await self._database.fetch(
@@ -124,31 +122,34 @@ class Events:
         """`asked`: source|id, or id; the newest first."""
         source, bar, id_ = asked.rpartition("|")
         if bar:
-            return await self._database.fetch(
-                """
-                SELECT * FROM notifier.console_events WHERE day = ANY($1::date[]) AND source = $2 AND id = $3
-                ORDER BY time DESC LIMIT $4
-                """,
-                _days(now),
-                source,
-                id_,
-                PAGE_ROWS,
-            )
+            return await self._database.fetch(_BY_SOURCE, _days(now), source, id_, PAGE_ROWS)
         return await self._database.fetch(_BY_ID, _days(now), asked, PAGE_ROWS)
 
     async def not_planned(self, state: str, member: str) -> Sequence[Record]:
         """The newest first; `state` waiting, skipped or failed; of one member, or of all."""
-        return await self._database.fetch(
-            """
-            SELECT * FROM notifier.console_events
-            WHERE state <> 'planned' AND state = $1 AND ($2 = '' OR member_id = $2) ORDER BY time DESC LIMIT $3
-            """,
-            state,
-            member,
-            PAGE_ROWS * 2,
-        )
+        if member:
+            return await self._database.fetch(_UNPLANNED_OF, state, member, PAGE_ROWS * 2)
+        return await self._database.fetch(_UNPLANNED, state, PAGE_ROWS * 2)
 
 
+_UNPLANNED = """
+SELECT * FROM notifier.console_events WHERE state <> 'planned' AND state = $1 ORDER BY time DESC LIMIT $2
+"""
+_UNPLANNED_OF = """
+SELECT * FROM notifier.console_events
+WHERE state <> 'planned' AND state = $1 AND member_id = $2 ORDER BY time DESC LIMIT $3
+"""
+# Day by day inside: the keys begin with it, and a list of days would be looked for in each day's index.
+_ONE = """
+SELECT found.* FROM unnest($1::date[]) AS days (day) CROSS JOIN LATERAL (
+    SELECT * FROM notifier.console_notifications n WHERE n.day = days.day AND n.id = $2 LIMIT 1) AS found
+LIMIT 1
+"""
+_BY_SOURCE = """
+SELECT found.* FROM unnest($1::date[]) AS days (day) CROSS JOIN LATERAL (
+    SELECT * FROM notifier.console_events e WHERE e.day = days.day AND e.source = $2 AND e.id = $3 LIMIT 1) AS found
+ORDER BY found.time DESC LIMIT $4
+"""
 _BY_ID = """
 SELECT found.* FROM unnest($1::date[]) AS days (day) CROSS JOIN LATERAL (
     WITH RECURSIVE sources AS (
