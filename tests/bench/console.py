@@ -14,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,22 +32,29 @@ from tests.bench.console_cost import Cost, cost, costs_told
 from tests.bench.console_fill import Fill, Size
 from tests.bench.console_pages import Page, pages
 from tests.bench.console_topics import stock
+from tests.bench.meters import cpu_seconds, tree_cpu_seconds
 from tests.bench.rig import BenchError, running, until
 from tests.support.database import migrate
 
 LIMIT_MS = 300.0
 TIMES = 20
+WARM_UP = 6
+"""PostgreSQL plans anew five times, and then decides whether one plan is for all."""
 START_SECONDS = 60.0
 LIMIT_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Milliseconds from the request to the last byte, over loopback. `cold`: None where none was taken."""
+    """Milliseconds from the request to the last byte, over loopback. `cold`: None where none was taken.
+
+    `cpu`: of console and PostgreSQL together, for each warm answer: what is left of the time on a machine of one's own.
+    """
 
     page: Page
     cold: float | None
     warm: Sequence[float]
+    cpu: float
 
     @property
     def worst(self) -> float:
@@ -56,7 +63,17 @@ class Timing:
 
     def __str__(self) -> str:
         cold = "" if self.cold is None else f"{self.cold:.0f}"
-        return f"{self.page.name:<52}{cold:>8}{statistics.median(self.warm):>9.0f}{max(self.warm):>8.0f}"
+        return (
+            f"{self.page.name:<52}{cold:>8}{statistics.median(self.warm):>9.0f}{max(self.warm):>8.0f}{self.cpu:>8.0f}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    size: Size
+    times: int = TIMES
+    cold: bool = True
+    cost: bool = True
 
 
 def say(text: str) -> None:
@@ -95,8 +112,8 @@ class Servers:
         self.postgres.stop()
 
     @asynccontextmanager
-    async def console(self) -> AsyncIterator[int]:
-        """Its port, once it is ready: the broker has been seen."""
+    async def console(self) -> AsyncIterator[tuple[int, Callable[[], float]]]:
+        """Its port and what CPU was used so far, in seconds, once it is ready: the broker has been seen."""
         [port] = free_ports(1)
         environ = environment.of_console(self.kafka.bootstrap, self.postgres.dsn) | {"HTTP_PORT": str(port)}
         command = [sys.executable, "-m", "services.cli", "console"]
@@ -109,7 +126,11 @@ class Servers:
                 return await asyncio.to_thread(is_ready, port)
 
             await until(ready, "the console is ready", START_SECONDS)
-            yield port
+            yield port, lambda: cpu_seconds(process.pid) + self.postgres_cpu()
+
+    def postgres_cpu(self) -> float:
+        """Seconds used since it was started; 0 where the machine does not tell."""
+        return tree_cpu_seconds(int((self._data / "postmaster.pid").read_text().split()[0])) or 0.0
 
 
 def is_ready(port: int) -> bool:
@@ -156,37 +177,39 @@ async def filled(servers: Servers, size: Size) -> None:
         await Fill(servers.postgres.dsn, size, datetime.now(UTC), say).run()
 
 
-async def bench(servers: Servers, size: Size, times: int, *, cold: bool) -> tuple[list[Cost], list[Timing]]:
+async def bench(servers: Servers, plan: Plan) -> tuple[list[Cost], list[Timing]]:
     await servers.start()
-    costs = await cost(servers.postgres.dsn, say)
-    await filled(servers, size)
-    return costs, await timings_of(servers, times, cold=cold)
+    costs = await cost(servers.postgres.dsn, servers.postgres_cpu, say) if plan.cost else []
+    await filled(servers, plan.size)
+    return costs, await timings_of(servers, plan)
 
 
-async def timings_of(servers: Servers, times: int, *, cold: bool) -> list[Timing]:
+async def timings_of(servers: Servers, plan: Plan) -> list[Timing]:
     found = await pages(servers.postgres.dsn)
     firsts: dict[str, float] = {}
-    for number, page in enumerate(found if cold else [], start=1):
+    for number, page in enumerate(found if plan.cold else [], start=1):
         await servers.forget()
-        async with servers.console() as port:
+        async with servers.console() as (port, _):
             [firsts[page.name]] = await asyncio.to_thread(ask, port, page, 1)
         if number % 10 == 0:
             say(f"  {number} of {len(found)} pages asked cold")
-    say(f"asking each page {times} times …")
-    async with servers.console() as port:
+    say(f"asking each page {plan.times} times …")
+    async with servers.console() as (port, cpu):
         timings = []
         for page in found:
-            await asyncio.to_thread(ask, port, page, 1)
-            timings.append(Timing(page, firsts.get(page.name), await asyncio.to_thread(ask, port, page, times)))
+            await asyncio.to_thread(ask, port, page, WARM_UP)
+            before = cpu()
+            warm = await asyncio.to_thread(ask, port, page, plan.times)
+            timings.append(Timing(page, firsts.get(page.name), warm, (cpu() - before) * 1000 / plan.times))
         return timings
 
 
-async def run(folder: Path, size: Size, times: int, *, cold: bool) -> tuple[list[Cost], list[Timing]]:
+async def run(folder: Path, plan: Plan) -> tuple[list[Cost], list[Timing]]:
     """Starts everything, and stops everything, also when it fails or is cancelled."""
     servers = Servers(folder)
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
-            return await bench(servers, size, times, cold=cold)
+            return await bench(servers, plan)
     except TimeoutError:
         raise BenchError(f"not done within {LIMIT_SECONDS:g} s: is this machine busy with something else?") from None
     finally:
@@ -194,7 +217,7 @@ async def run(folder: Path, size: Size, times: int, *, cold: bool) -> tuple[list
 
 
 def told(timings: Sequence[Timing]) -> str:
-    return "\n".join([f"{'ms':<52}{'cold':>8}{'median':>9}{'worst':>8}", *map(str, timings)])
+    return "\n".join([f"{'ms':<52}{'cold':>8}{'median':>9}{'worst':>8}{'CPU':>8}", *map(str, timings)])
 
 
 def main() -> None:
@@ -203,18 +226,21 @@ def main() -> None:
     parser.add_argument("--complaints", type=int, default=1_000_000)
     parser.add_argument("--times", type=int, default=TIMES, help="how often each page is asked for when warm")
     parser.add_argument("--no-cold", action="store_true", help="only warm")
+    parser.add_argument("--no-cost", action="store_true", help="without what the indexes cost the notifier")
     parser.add_argument("--folder", type=Path, help="keep the data there, or use what is kept there (about 20 GB)")
     asked = parser.parse_args()
     size = Size(asked.notifications, asked.complaints)
+    plan = Plan(size, asked.times, cold=not asked.no_cold, cost=not asked.no_cost)
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            costs, timings = asyncio.run(run(asked.folder or Path(folder), size, asked.times, cold=not asked.no_cold))
+            costs, timings = asyncio.run(run(asked.folder or Path(folder), plan))
     except (BenchError, EmbeddedError) as error:
         sys.exit(f"no figures: {error}")
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit("no figures: stopped")
-    print(costs_told(costs))
-    print()
+    print(f"load average at the end: {os.getloadavg()[0]:.1f}, on {os.cpu_count()} cores\n")
+    if costs:
+        print(f"{costs_told(costs)}\n")
     print(told(timings))
     slow = [timing.page.name for timing in timings if timing.worst > LIMIT_MS]
     if slow:

@@ -62,7 +62,7 @@ class Size:
 
 
 class Fill:
-    """Into empty tables; autovacuum is off meanwhile, and each table is vacuumed when it is full."""
+    """Into empty tables."""
 
     def __init__(self, dsn: str, size: Size, now: datetime, say: Say) -> None:
         self._dsn = dsn
@@ -72,19 +72,28 @@ class Fill:
         self._jobs: list[tuple[str, Job]] = []
 
     async def run(self) -> None:
+        """On a server of one's own, whose autovacuum is off meanwhile. Each part is vacuumed when it is full."""
         admin = await asyncpg.connect(self._dsn)
         try:
             await admin.execute("ALTER SYSTEM SET autovacuum = off")
             await admin.execute("ALTER SYSTEM SET max_wal_size = '8GB'")
             await admin.execute("SELECT pg_reload_conf()")
+            await self.rows()
+            await admin.execute("VACUUM ANALYZE")
+            await admin.execute("ALTER SYSTEM RESET autovacuum")
+            await admin.execute("ALTER SYSTEM RESET max_wal_size")
+            await admin.execute("SELECT pg_reload_conf()")
+            await admin.execute("CHECKPOINT")
+        finally:
+            await admin.close()
+
+    async def rows(self) -> None:
+        admin = await asyncpg.connect(self._dsn)
+        try:
             await self._prepare(admin)
             self._jobs = [*self._days(), *self._complaints(), ("what is beside", self._beside)]
             await self._work()
-            await admin.execute("VACUUM ANALYZE")
-            for setting in ("autovacuum", "max_wal_size"):
-                await admin.execute(f"ALTER SYSTEM RESET {setting}")
             await admin.execute("DROP SCHEMA bench CASCADE")
-            await admin.execute("CHECKPOINT")
         finally:
             await admin.close()
 
