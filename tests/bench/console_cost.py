@@ -1,6 +1,6 @@
 """What the console's indexes cost the notifier: its own steps in the ledger, with them and without, in turn.
 
-In CPU time of PostgreSQL, which other work on this machine does not change; what waits for the disk is the same for both.
+In CPU time of PostgreSQL, which other work on this machine hardly changes; both wait for the same disk.
 """
 
 from collections.abc import Callable, Sequence
