@@ -19,7 +19,7 @@ from services.runtime.database import Database, Record
 PAGE_ROWS = 50
 KEPT = timedelta(days=133)
 """The ledger's days: 130 back, 2 ahead."""
-SEARCH_SECONDS = 0.15
+SEARCH_SECONDS = 0.1
 FIRST_STRETCH = timedelta(hours=1)
 QUICK_SECONDS, SLOW_SECONDS = 0.01, 0.05
 _FIRST_ID, _LAST_ID = uuid.UUID(int=0), uuid.UUID(int=2**128 - 1)
