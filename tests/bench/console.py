@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import http.client
 import os
+import re
 import statistics
 import sys
 import tempfile
@@ -74,6 +75,7 @@ class Plan:
     times: int = TIMES
     cold: bool = True
     cost: bool = True
+    only: str = ""
 
 
 def say(text: str) -> None:
@@ -185,7 +187,7 @@ async def bench(servers: Servers, plan: Plan) -> tuple[list[Cost], list[Timing]]
 
 
 async def timings_of(servers: Servers, plan: Plan) -> list[Timing]:
-    found = await pages(servers.postgres.dsn)
+    found = [page for page in await pages(servers.postgres.dsn) if re.search(plan.only, page.name)]
     firsts: dict[str, float] = {}
     for number, page in enumerate(found if plan.cold else [], start=1):
         await servers.forget()
@@ -227,10 +229,11 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=TIMES, help="how often each page is asked for when warm")
     parser.add_argument("--no-cold", action="store_true", help="only warm")
     parser.add_argument("--no-cost", action="store_true", help="without what the indexes cost the notifier")
+    parser.add_argument("--only", default="", help="only pages whose name has this regular expression")
     parser.add_argument("--folder", type=Path, help="keep the data there, or use what is kept there (about 20 GB)")
     asked = parser.parse_args()
     size = Size(asked.notifications, asked.complaints)
-    plan = Plan(size, asked.times, cold=not asked.no_cold, cost=not asked.no_cost)
+    plan = Plan(size, asked.times, cold=not asked.no_cold, cost=not asked.no_cost, only=asked.only)
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             costs, timings = asyncio.run(run(asked.folder or Path(folder), plan))

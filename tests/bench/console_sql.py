@@ -81,8 +81,8 @@ SELECT $1::date, 'urn:example:members-0', 'u-' || i, 'members.activity-seen.v1',
 FROM generate_series($2::bigint, $2 + $3::bigint - 1) AS i,
     LATERAL (SELECT $1::date::timestamp AT TIME ZONE 'UTC'
         + (i - $2) * interval '1 day' / greatest($3, 1) AS at) AS timed,
-    LATERAL (SELECT CASE WHEN i % 400 = 0 THEN 'failed' WHEN i % 8 = 1 AND $6 - at < interval '3 days' THEN 'waiting'
-        ELSE 'skipped' END AS state) AS stated
+    LATERAL (SELECT CASE WHEN (i - $2) % 400 = 3 THEN 'failed'
+        WHEN (i - $2) % 8 = 1 AND $6 - at < interval '3 days' THEN 'waiting' ELSE 'skipped' END AS state) AS stated
 WHERE at < $6::timestamptz
 """
 ATTEMPTS = """
