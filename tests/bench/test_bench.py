@@ -135,7 +135,8 @@ async def ledger_of_thousands(database_server: str, migrated_template: str) -> A
 async def test_the_ledger_of_the_console_s_bench_has_the_size_and_every_state(ledger_of_thousands: str) -> None:
     connection = await asyncpg.connect(ledger_of_thousands)
     try:
-        states = dict(await connection.fetch("SELECT state, count(*) FROM notifier.notifications GROUP BY state"))
+        counted = await connection.fetch("SELECT state, count(*) AS rows FROM notifier.notifications GROUP BY state")
+        states = {row["state"]: row["rows"] for row in counted}
         complaints = await connection.fetchval("SELECT count(*) FROM complaint_sla.cases")
         owed = {row[0] for row in await connection.fetch("SELECT DISTINCT state FROM complaint_sla.obligations")}
         events = {row[0] for row in await connection.fetch("SELECT DISTINCT state FROM notifier.events")}
