@@ -9,6 +9,7 @@ notifier. Exits 1 when a page, warm or cold, takes longer than `LIMIT_MS`. Leave
 import argparse
 import asyncio
 import http.client
+import json
 import os
 import re
 import statistics
@@ -25,7 +26,6 @@ import asyncpg
 
 from demo import environment
 from demo.embedded import EmbeddedError, EmbeddedKafka, EmbeddedPostgres
-from demo.embedded.server import free_ports
 from schemas.topics import TOPICS
 from services.runtime.settings import KafkaSettings
 from services.runtime.topics import create_topics
@@ -116,23 +116,30 @@ class Servers:
     @asynccontextmanager
     async def console(self) -> AsyncIterator[tuple[int, Callable[[], float]]]:
         """Its port and what CPU was used so far, in seconds, once it is ready: the broker has been seen."""
-        [port] = free_ports(1)
-        environ = environment.of_console(self.kafka.bootstrap, self.postgres.dsn) | {"HTTP_PORT": str(port)}
+        environ = environment.of_console(self.kafka.bootstrap, self.postgres.dsn)
         command = [sys.executable, "-m", "services.cli", "console"]
         log = self._data.parent.parent / "console.log"
+        log.write_bytes(b"")
         async with running("the console", command, environ=environ, log=log) as process:
 
             async def ready() -> bool:
                 if process.returncode is not None:
                     raise BenchError(f"the console ended with {process.returncode}:\n{log.read_text()[-2000:]}")
-                return await asyncio.to_thread(is_ready, port)
+                return await asyncio.to_thread(is_ready, port_told(log))
 
             await until(ready, "the console is ready", START_SECONDS)
+            port = port_told(log)
             yield port, lambda: cpu_seconds(process.pid) + self.postgres_cpu()
 
     def postgres_cpu(self) -> float:
         """Seconds used since it was started; 0 where the machine does not tell."""
         return tree_cpu_seconds(int((self._data / "postmaster.pid").read_text().split()[0])) or 0.0
+
+
+def port_told(log: Path) -> int:
+    """0 until it is."""
+    lines = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if re.fullmatch(r"{.*\n", line)]
+    return next((int(line["port"]) for line in lines if line.get("event") == "started"), 0)
 
 
 def is_ready(port: int) -> bool:
