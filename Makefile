@@ -150,6 +150,11 @@ bench-deadlines: ## The sweep over 1,000,000 open complaints, against a full sca
 	@$(PYTHON) bootstrap.py test
 	@$(BIN)/python -m tests.bench.deadlines
 
+.PHONY: bench-console
+bench-console: ## Every page of the console over 10,000,000 notifications. 25 GB and half an hour. FLAGS=--no-cold is shorter.
+	@$(PYTHON) bootstrap.py test
+	@$(BIN)/python -m tests.bench.console $(FLAGS)
+
 .PHONY: schemas
 schemas: ## Write JSON Schema and AsyncAPI anew from the models.
 	@$(PYTHON) bootstrap.py check

@@ -4,6 +4,7 @@
     site.py           routes → questions → pages; what a question that failed looks like
     views.py          the connection, as a role that can read the services' views only; the overview's numbers
     notifications.py  what was sent and what was not: search, list, one
+    searching.py      PURE: what is looked for → the SQL that an index answers
     complaints.py     what is due, what was missed, one complaint
     broker.py         end offsets, groups, last records, dead letters, without a group of its own
     redacted.py       PURE: a record as it may be shown

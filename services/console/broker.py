@@ -32,7 +32,7 @@ STALE_SECONDS = 30.0
 READ_SECONDS = 1.5
 """Of a page that reads records; what the broker has not handed over by then is left out, and the page says so."""
 HOUR_OF_SAMPLES = int(3600 / EVERY_SECONDS)
-FETCH_BYTES = 2 * 1024 * 1024
+FETCH_BYTES = 256 * 1024
 DEAD_LETTERS = tuple(name for name in TOPICS if name.endswith(".dead-letters.v1"))
 DAY = timedelta(days=1)
 BrokerError = (KafkaError, OSError, TimeoutError)
@@ -169,6 +169,8 @@ class Broker:
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 max_partition_fetch_bytes=FETCH_BYTES,
+                # A question before this one may still wait for records that do not come, and this one waits behind it.
+                fetch_max_wait_ms=50,
                 **options,
             )
             await self._consumer.start()

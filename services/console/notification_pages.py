@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from schemas.words import OF_EVENT_STATE, OF_STATE, because, of_result
-from services.console.notifications import ENDED, OPEN, Events, Notifications, Place, Wanted, search_hash
+from services.console.notifications import Events, Notifications, search_hash
 from services.console.pages import Pages, link
+from services.console.searching import ENDED, OPEN, Place, Wanted
 from services.runtime.clock import Clock
 from services.runtime.database import Database
 from services.runtime.service_desk import RefusedError, only

@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 _LOCK = 0x6D656D626572  # "member"
 LOCK_SECONDS = 0.2
+_KEEP_NOBODY = "SET lock_timeout = '5s'"
 
 
 def upgrade(dsn: str, schema: str, directory: Path) -> None:
@@ -93,3 +94,47 @@ def console_grants(schema: str, views: Iterable[str]) -> str:
             END IF;
         END $$
     """
+
+
+_WITHOUT = """
+SELECT child.relname AS name, EXISTS (
+    SELECT FROM pg_class made JOIN pg_index ON indexrelid = made.oid
+    WHERE made.relnamespace = child.relnamespace AND made.relname = child.relname || :suffix
+      AND NOT indisvalid) AS broken
+FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
+WHERE inhparent = CAST(:table AS regclass) AND NOT inhdetachpending
+  AND NOT EXISTS (
+    SELECT FROM pg_inherits attached JOIN pg_index ON indexrelid = attached.inhrelid
+    WHERE attached.inhparent = CAST(:index AS regclass) AND indrelid = child.oid)
+ORDER BY child.relname
+"""
+_FILLED = """
+SELECT EXISTS (SELECT FROM pg_inherits WHERE inhparent = CAST(:table AS regclass) AND pg_relation_size(inhrelid) > 0)
+"""
+
+
+def index_partitions(schema: str, table: str, name: str, definition: str) -> None:
+    """An index of a partitioned table, one partition after the other; new ones are born with it from the first moment.
+
+    `definition`: its columns and condition. It keeps a writer for 5 seconds at most, else it fails; the next run goes
+    on where this one ended.
+    """
+    from alembic import op  # noqa: PLC0415 (only inside Alembic's own run)
+
+    suffix = name.removeprefix(table)
+    asked = {"table": f"{schema}.{table}", "index": f"{schema}.{name}", "suffix": suffix}
+    with op.get_context().autocommit_block():
+        op.execute(_KEEP_NOBODY)
+        # An empty table is done in a moment, as a whole.
+        only = "ONLY " if op.get_bind().execute(text(_FILLED), asked).scalar_one() else ""
+        op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {only}{schema}.{table} {definition}")
+        for child, broken in op.get_bind().execute(text(_WITHOUT), asked).all():
+            index = f'"{child}{suffix}"'
+            # Both wait for others' snapshots as long as they last, and keep nobody meanwhile.
+            op.execute("RESET lock_timeout")
+            if broken:
+                op.execute(f"DROP INDEX CONCURRENTLY {schema}.{index}")
+            op.execute(f'CREATE INDEX CONCURRENTLY IF NOT EXISTS {index} ON {schema}."{child}" {definition}')
+            op.execute(_KEEP_NOBODY)
+            op.execute(f"ALTER INDEX {schema}.{name} ATTACH PARTITION {schema}.{index}")
+        op.execute("RESET lock_timeout")

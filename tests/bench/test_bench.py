@@ -1,22 +1,33 @@
 """The bench keeps itself honest: what it compares, counts and refuses."""
 
+import asyncio
 import shutil
 from collections import Counter
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 
 import aiosmtplib
+import asyncpg
 import pytest
 from jinja2 import Environment
 from markupsafe import escape
 
+from services.console.searching import ENDED
 from tests.bench import naive, texts
+from tests.bench.console import Timing, ask
+from tests.bench.console_fill import Fill, Size
+from tests.bench.console_pages import Page, pages
 from tests.bench.flood import Latencies
 from tests.bench.load import LANGUAGES, PasswordChange, members, password_changes
 from tests.bench.meters import REFERENCE_SECONDS, least_naive_rate
 from tests.bench.rig import BenchError, smtp_sink
 from tests.bench.rounds import refuse_unless_once
+from tests.support.console import running as console_running
+from tests.support.console import settings as console_settings
+from tests.support.database import temporary_database
+from tests.support.waiting import wait_for
 
 
 def mail(*, text: str, html: str) -> str:
@@ -112,3 +123,48 @@ async def test_the_sink_counts_each_mail_and_keeps_samples_whole() -> None:
         assert [recipient for recipient, _ in await sink.mails()] == ["sample-1@example.test", "member-2@example.test"]
         [sample] = (await sink.samples()).values()
         assert sample.replace("\r\n", "\n") == message.as_string()
+
+
+@pytest.fixture(scope="module")
+async def ledger_of_thousands(database_server: str, migrated_template: str) -> AsyncIterator[str]:
+    async with temporary_database(database_server, template=migrated_template) as dsn:
+        await Fill(dsn, Size(20_000, 2_000), datetime.now(UTC), lambda _: None).rows()
+        yield dsn
+
+
+async def test_the_ledger_of_the_console_s_bench_has_the_size_and_every_state(ledger_of_thousands: str) -> None:
+    connection = await asyncpg.connect(ledger_of_thousands)
+    try:
+        counted = await connection.fetch("SELECT state, count(*) AS rows FROM notifier.notifications GROUP BY state")
+        states = {row["state"]: row["rows"] for row in counted}
+        complaints = await connection.fetchval("SELECT count(*) FROM complaint_sla.cases")
+        owed = {row[0] for row in await connection.fetch("SELECT DISTINCT state FROM complaint_sla.obligations")}
+        events = {row[0] for row in await connection.fetch("SELECT DISTINCT state FROM notifier.events")}
+    finally:
+        await connection.close()
+    assert sum(states.values()) == pytest.approx(20_000, rel=0.1)
+    assert states.keys() >= set(ENDED) - {"cancelled"}
+    assert complaints == 2_000
+    assert owed == {"open", "held", "met", "met-not-delivered", "missed", "lapsed", "cancelled"}
+    assert events >= {"planned", "skipped", "failed"}
+
+
+async def test_every_page_the_console_s_bench_asks_for_is_there(kafka: str, ledger_of_thousands: str) -> None:
+    found = await pages(ledger_of_thousands)
+    async with console_running(console_settings(kafka, ledger_of_thousands)) as console:
+        await wait_for(lambda: console.broker.seen, "a first look at the broker")
+        for page in found:
+            taken = await asyncio.to_thread(ask, console.port, page, 1)
+            assert len(taken) == 1
+
+
+async def test_a_page_that_is_another_one_gives_no_figure(kafka: str, ledger_of_thousands: str) -> None:
+    async with console_running(console_settings(kafka, ledger_of_thousands)) as console:
+        with pytest.raises(BenchError, match="nowhere answered 404"):
+            await asyncio.to_thread(ask, console.port, Page("nowhere", "/nowhere"), 1)
+
+
+def test_a_page_counts_by_its_slowest_answer_cold_or_warm() -> None:
+    page = Page("overview", "/")
+    assert Timing(page, 400.0, [10.0, 20.0], 5.0).worst == 400.0
+    assert Timing(page, None, [10.0, 20.0], 5.0).worst == 20.0

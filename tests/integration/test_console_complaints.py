@@ -74,7 +74,7 @@ async def test_days_and_counts_stand_above_the_list(http: httpx.AsyncClient) -> 
     page = (await http.get("/complaints")).text
     assert "Sat 28 Nov" in page
     assert "Sat 26 Dec" not in page
-    assert '<span>Missed</span><span class="value">1</span>' in page
+    assert '<span>Missed, last 30 days</span><span class="value">1</span>' in page
 
 
 async def test_what_was_missed_is_listed(http: httpx.AsyncClient) -> None:

@@ -112,15 +112,34 @@ async def test_a_long_list_goes_on_page_by_page_and_misses_and_repeats_nothing(d
     count = PAGE_ROWS * 2 + 7
     for number in range(count):
         await desk.ledger.accept(password_changed(member, f"e-{number}", T0 - timedelta(minutes=number // 3)))
-    seen: list[str] = []
-    path: str | None = f"/notifications?member={member}"
-    while path is not None:
-        page = await desk.page(path)
-        seen += re.findall(r'<th scope="row"><a href="/notifications/([0-9a-f-]{36})"', page)
-        found = re.search(r'href="([^"]*)" rel="next"', page)
-        path = found[1].replace("&amp;", "&") if found else None
+    seen = await all_pages(desk, f"/notifications?member={member}")
     assert len(seen) == len(set(seen)) == count
     assert set(seen) == set(await ids_of(desk, member))
+
+
+@pytest.mark.parametrize("query", ["", "?notice=password-changed", "?lane=security"])
+async def test_what_has_ended_and_what_is_open_stand_in_one_list_and_none_is_missed(desk: Desk, query: str) -> None:
+    member = await desk.ledger.known()
+    times = [T0 - timedelta(hours=37 * number) for number in range(PAGE_ROWS)]
+    rows = await desk.ledger.handed_over(*(password_changed(member, f"{at:%j-%H}{query}", at) for at in times))
+    await desk.ledger.sending.record([result(row, 1, "sent") for row in rows[::2]], T0)
+    wanted = "true" if not query else "lane = 'security'" if "lane" in query else "notice = 'password-changed'"
+    there = await desk.ledger.database.fetch(
+        f"SELECT id FROM notifier.notifications WHERE {wanted} ORDER BY event_time DESC, id DESC"  # noqa: S608
+    )
+    assert await all_pages(desk, f"/notifications{query}") == [str(row["id"]) for row in there]
+
+
+async def all_pages(desk: Desk, path: str) -> list[str]:
+    """The ids of a list, from page to page."""
+    seen: list[str] = []
+    more: str | None = path
+    while more is not None:
+        page = await desk.page(more)
+        seen += re.findall(r'<th scope="row"><a href="/notifications/([0-9a-f-]{36})"', page)
+        found = re.search(r'href="([^"]*)" rel="next"', page)
+        more = found[1].replace("&amp;", "&") if found else None
+    return seen
 
 
 async def test_days_are_walked_newest_first_over_midnight(desk: Desk) -> None:

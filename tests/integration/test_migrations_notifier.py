@@ -1,4 +1,4 @@
-"""Migrations beside a running service: 0002 goes day by day, and on where it was killed; 0003 waits its turn."""
+"""Migrations beside a running service: 0002 and 0006 go day by day, and on where they were killed; 0003 waits."""
 
 import asyncio
 import uuid
@@ -145,5 +145,59 @@ async def test_days_made_after_letters_came_know_them_too(database: str) -> None
         await _without_letters(connection)
         await migrate(database)
         assert await connection.fetchval("SELECT notifier.ensure_partitions(current_date + 3, current_date + 4)") > 0
+    finally:
+        await connection.close()
+
+
+# --- 0006 -------------------------------------------------------------------------------------------------------------
+
+_SEARCHED = ("notifications_notice", "notifications_state", "notifications_address", "notifications_sent")
+_BUILT = """
+SELECT count(*) FILTER (WHERE indisvalid) = count(*) AND count(*) = (
+    SELECT count(*) + 1 FROM pg_inherits WHERE inhparent = 'notifier.notifications'::regclass)
+FROM pg_index WHERE indexrelid = $1::text::regclass
+   OR indexrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = $1::text::regclass)
+"""
+
+
+async def _not_searched(connection: asyncpg.Connection) -> None:
+    for index in (*_SEARCHED, "events_unplanned_time"):
+        await connection.execute(f"DROP INDEX notifier.{index}")
+    await connection.execute("UPDATE notifier.alembic_version SET version_num = '0005'")
+
+
+async def _are_built(connection: asyncpg.Connection) -> bool:
+    return all([await connection.fetchval(_BUILT, f"notifier.{index}") for index in _SEARCHED])
+
+
+async def test_what_is_searched_is_indexed_beside_a_service_that_writes(database: str) -> None:
+    connection, writer = await asyncpg.connect(database), await asyncpg.connect(database)
+    try:
+        await _not_searched(connection)
+        await _write_as_before(writer)
+        migrating = asyncio.create_task(migrate(database))
+        while not migrating.done():
+            await _write_as_before(writer)
+        await migrating
+        assert await _are_built(connection)
+    finally:
+        await connection.close()
+        await writer.close()
+
+
+async def test_an_index_whose_build_was_broken_off_is_built_anew(database: str) -> None:
+    connection = await asyncpg.connect(database)
+    try:
+        await _not_searched(connection)
+        await _write_as_before(connection)
+        partition = f"notifications_{datetime.now(UTC):%Y%m%d}"
+        condition = "(sent_at) WHERE sent_at IS NOT NULL"
+        await connection.execute(f"CREATE INDEX notifications_sent ON ONLY notifier.notifications {condition}")
+        await connection.execute(f"CREATE INDEX {partition}_sent ON notifier.{partition} {condition}")
+        await connection.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = $1::text::regclass", f"notifier.{partition}_sent"
+        )
+        await migrate(database)
+        assert await _are_built(connection)
     finally:
         await connection.close()
