@@ -2,7 +2,8 @@
 
     gate.py           who may look, which methods, the headers of every answer
     site.py           routes → questions → pages; what a question that failed looks like
-    views.py          the connection, as a role that can read the services' views only; the overview's numbers
+    views.py          the connection, as a role that can read the services' views only
+    overview.py       PURE: is the promise kept, and since when: from figures.py and breaches.py
     notifications.py  what was sent and what was not: search, list, one
     complaints.py     what is due, what was missed, one complaint
     broker.py         end offsets, groups, last records, dead letters, without a group of its own
