@@ -5,9 +5,11 @@
     views.py          the connection, as a role that can read the services' views only
     overview.py       PURE: is the promise kept, and since when: from figures.py and breaches.py
     notifications.py  what was sent and what was not: search, list, one
+    interventions.py  what people did by hand, with who and why
     complaints.py     what is due, what was missed, one complaint
     broker.py         end offsets, groups, last records, dead letters, without a group of its own
-    redacted.py       PURE: a record as it may be shown
+    redacted.py       PURE: a record as it may be shown, and what people wrote
+    gallery.py        every notice as it is sent, from the folder that the notifier wrote
     pages.py          templates (pages/*.html) → HTML
 
 It imports no other service and reads no table of one: each service owns views for it (`console_…`) and migrates them.

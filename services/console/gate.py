@@ -60,7 +60,10 @@ class Refusals(Protocol):
 
 
 class Gate:
-    """ASGI middleware: asks `trust` for everything but the probes, lets GET and HEAD through, adds headers to all."""
+    """ASGI middleware: asks `trust` for everything but the probes, lets GET and HEAD through, adds headers to all.
+
+    What an answer says for itself stands: a mail of the gallery has a policy of its own.
+    """
 
     def __init__(self, app: ASGIApp, trust: Trust, refusals: Refusals, policy: str) -> None:
         self._app = app
@@ -82,7 +85,7 @@ class Gate:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)
             await send(message)
 
         await app(scope, receive, send_with_headers)

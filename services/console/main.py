@@ -4,6 +4,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from services.console.broker import Broker
+from services.console.gallery import Gallery
 from services.console.gate import Trust
 from services.console.settings import ConsoleSettings
 from services.console.site import Site
@@ -41,7 +42,8 @@ class Console:
         self._database = database
         self._vitals = Vitals(CollectorRegistry())
         key = settings.search_key
-        self._site = Site(database, self.broker, clock, None if key is None else key.get_secret_value().encode())
+        search_key = None if key is None else key.get_secret_value().encode()
+        self._site = Site(database, self.broker, clock, search_key, Gallery(settings.console_gallery_dir))
 
     def start(self) -> None:
         """Every part running; the line that says where."""

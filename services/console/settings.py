@@ -1,6 +1,7 @@
 """The console's settings; each has a line in `.env.example`."""
 
 import re
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -17,6 +18,8 @@ class ConsoleSettings(ServerSettings):
     """SHA-256 of what the proxy sends in X-Console-Proxy-Secret, several separated by commas."""
     console_open_on_loopback: Literal["false", "true"] = "false"
     """Let in everybody on this machine: for a demo, and for who is logged in there anyway."""
+    console_gallery_dir: Path | None = None
+    """What `member-notices preview --out` wrote: every notice, shown as it is sent."""
 
     @field_validator("console_proxy_secret_sha256")
     @classmethod

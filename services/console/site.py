@@ -14,7 +14,9 @@ from services.console.broker import Broker
 from services.console.broker_pages import BrokerPages
 from services.console.complaint_pages import ComplaintPages
 from services.console.figures import figures
+from services.console.gallery import Gallery
 from services.console.gate import Gate, Trust
+from services.console.notice_pages import NoticePages
 from services.console.notification_pages import NotificationPages
 from services.console.overview import IN_WORDS, overview_of
 from services.console.pages import POLICY, Pages
@@ -32,11 +34,14 @@ Page = Callable[[Request], Awaitable[Response]]
 class Site:
     """`vitals`: what /metrics tells."""
 
-    def __init__(self, database: Database, broker: Broker, clock: Clock, search_key: bytes | None) -> None:
+    def __init__(
+        self, database: Database, broker: Broker, clock: Clock, search_key: bytes | None, gallery: Gallery
+    ) -> None:
         self._database = database
         self._broker = broker
         self._clock = clock
         self._pages = Pages()
+        self._gallery = gallery
         self._notifications = NotificationPages(database, self._pages, clock, search_key)
 
     def app(self, trust: Trust, checks: Mapping[str, Check], vitals: Vitals) -> Starlette:
@@ -50,14 +55,19 @@ class Site:
     def _routes(self) -> list[BaseRoute]:
         complaints = ComplaintPages(self._database, self._pages, self._clock)
         broker = BrokerPages(self._broker, self._pages, self._clock)
+        notices = NoticePages(self._gallery, self._pages, self._clock)
         pages: dict[str, Page] = {
             "/": self._overview,
             "/notifications": self._notifications.search,
             "/notifications/{id}": self._notifications.one,
             "/events": self._notifications.events,
             "/suppressions": self._notifications.suppressions,
+            "/interventions": self._notifications.interventions,
             "/complaints": complaints.search,
             "/complaints/{id}": complaints.one,
+            "/notices": notices.every,
+            "/notices/mails/{name}": notices.mail,
+            "/notices/{notice}": notices.one,
             "/dead-letters": broker.dead_letters,
             "/topics": broker.topics,
             "/topics/{name}": broker.topic,
