@@ -1,6 +1,7 @@
 """The console: what is open, what went wrong and why, for people on call and at the desk. It changes nothing.
 
     gate.py           who may look, which methods, the headers of every answer
+    metrics.py        what was asked for, how it was answered, how long it took
     site.py           routes → questions → pages; what a question that failed looks like
     views.py          the connection, as a role that can read the services' views only
     overview.py       PURE: is the promise kept, and since when: from figures.py and breaches.py

@@ -1,5 +1,6 @@
 """Routes → questions → pages, and what a question that failed looks like."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 
 import asyncpg
@@ -16,6 +17,7 @@ from services.console.complaint_pages import ComplaintPages
 from services.console.figures import figures
 from services.console.gallery import Gallery
 from services.console.gate import Gate, Trust
+from services.console.metrics import NO_PAGE, Metrics
 from services.console.notice_pages import NoticePages
 from services.console.notification_pages import NotificationPages
 from services.console.overview import IN_WORDS, overview_of
@@ -32,20 +34,27 @@ Page = Callable[[Request], Awaitable[Response]]
 
 
 class Site:
-    """`vitals`: what /metrics tells."""
-
     def __init__(
-        self, database: Database, broker: Broker, clock: Clock, search_key: bytes | None, gallery: Gallery
+        self,
+        database: Database,
+        broker: Broker,
+        clock: Clock,
+        search_key: bytes | None,
+        gallery: Gallery,
+        metrics: Metrics,
     ) -> None:
+        """`search_key`: the notifier's; without it no address can be looked for."""
         self._database = database
         self._broker = broker
         self._clock = clock
         self._pages = Pages()
         self._gallery = gallery
+        self._metrics = metrics
         self._notifications = NotificationPages(database, self._pages, clock, search_key)
 
     def app(self, trust: Trust, checks: Mapping[str, Check], vitals: Vitals) -> Starlette:
-        gate = Middleware(Gate, trust=trust, refusals=self._pages, policy=POLICY)
+        """`vitals`: what /metrics tells."""
+        gate = Middleware(Gate, trust=trust, refusals=self._pages, policy=POLICY, metrics=self._metrics)
         return Starlette(
             routes=[*self._routes(), *routes(checks, vitals)],
             middleware=[gate],
@@ -72,7 +81,16 @@ class Site:
             "/topics": broker.topics,
             "/topics/{name}": broker.topic,
         }
-        return [Route(path, self._answering(page)) for path, page in pages.items()]
+        return [Route(path, self._measured(path, self._answering(page))) for path, page in pages.items()]
+
+    def _measured(self, path: str, page: Page) -> Page:
+        async def answer(request: Request) -> Response:
+            began = time.monotonic()
+            response = await page(request)
+            self._metrics.record_answer(path, response.status_code, time.monotonic() - began)
+            return response
+
+        return answer
 
     def _answering(self, page: Page) -> Page:
         async def answer(request: Request) -> Response:
@@ -110,6 +128,7 @@ class Site:
         return self._pages.message(500, "A defect of ours", "The console's log says what happened.")
 
     async def _no_such_page(self, request: Request, error: Exception) -> Response:  # noqa: ARG002 (Starlette's)
+        self._metrics.record_refusal(NO_PAGE, 404)
         return self._pages.message(404, "No such page", "The menu above has all there are.")
 
     async def _overview(self, request: Request) -> Response:  # noqa: ARG002 (Starlette's)
