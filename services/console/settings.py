@@ -22,8 +22,7 @@ class ConsoleSettings(ServerSettings):
     console_tls_key_file: Path | None = None
     console_client_ca_file: Path | None = None
     """Whoever holds a certificate of this authority is let in: make one for the proxy alone."""
-    console_tls_port: int = Field(default=0, ge=0, le=65535)
-    """0: any free port; the start-up line says which."""
+    console_tls_port: int = Field(default=8443, ge=0, le=65535)
     console_open_on_loopback: Literal["false", "true"] = "false"
     """Let in everybody on this machine: for a demo, and for who is logged in there anyway."""
     console_gallery_dir: Path | None = None

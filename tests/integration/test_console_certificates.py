@@ -45,7 +45,7 @@ async def house(
     async with temporary_database(database_server, template=migrated_template) as dsn:
         values = settings(
             kafka, dsn, console_open_on_loopback="false", console_tls_cert_file=certificate, console_tls_key_file=key,
-            console_client_ca_file=proxies.file,
+            console_client_ca_file=proxies.file, console_tls_port=0,
         )  # fmt: skip
         async with running(values) as console:
             yield House(console, server, proxies)

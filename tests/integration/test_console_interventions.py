@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from services.notifier.ledger.inserting import ReadEvent
 from services.notifier.ledger.interventions import Interventions
 from tests.support.console import asked, running, settings
 from tests.support.database import temporary_database
-from tests.support.ledger import Ledger, code, ledger_on
+from tests.support.ledger import NO_ROOM, T0, Ledger, code, ledger_on
 
 
 @dataclass
@@ -21,6 +22,13 @@ class Desk:
     @property
     def by_hand(self) -> Interventions:
         return Interventions(self.ledger.database)
+
+    async def accepted(self, origin: str) -> str:
+        """A new notification, of an event read from `origin`."""
+        member = await self.ledger.known()
+        await self.ledger.accepting.accept([ReadEvent(code(member), origin)], T0, NO_ROOM)
+        (row,) = await self.ledger.rows(member)
+        return str(row["id"])
 
     async def rows(self, path: str) -> list[str]:
         """The table's, without tags."""
@@ -43,24 +51,20 @@ async def desk(kafka: str, database_server: str, migrated_template: str) -> Asyn
 
 
 async def test_a_notification_s_story_has_what_was_done_with_it_and_with_its_record(desk: Desk) -> None:
-    member = await desk.ledger.known()
-    await desk.ledger.accept(code(member))
-    (row,) = await desk.ledger.rows(member)
-    origin = await desk.ledger.database.fetchval("SELECT origin FROM notifier.events WHERE member_id = $1", member)
+    origin = "identity.codes.v1/0/12"
+    notification = await desk.accepted(origin)
     number = await desk.by_hand.begin("replay", "identity.codes.v1/0/7", who="anna", why="the schema was mended")
     await desk.by_hand.end(number, origin)
-    await desk.by_hand.begin("reveal", str(row["id"]), who="bert", why="asked by the desk")
+    await desk.by_hand.begin("reveal", notification, who="bert", why="asked by the desk")
     await desk.by_hand.begin("reveal", "identity.codes.v1/0/8", who="carl", why="another")
-    first, second = await desk.rows(f"/notifications/{row['id']}")
+    first, second = await desk.rows(f"/notifications/{notification}")
     assert ("Replayed" in first, "anna" in first, "the schema was mended" in first, origin in first) == (True,) * 4
     assert ("Contents looked at" in second, "whether it was done is not known" in second) == (True, True)
 
 
 async def test_a_notification_nobody_touched_has_no_such_table(desk: Desk) -> None:
-    member = await desk.ledger.known()
-    await desk.ledger.accept(code(member))
-    (row,) = await desk.ledger.rows(member)
-    assert await desk.rows(f"/notifications/{row['id']}") == []
+    notification = await desk.accepted("identity.codes.v1/0/13")
+    assert await desk.rows(f"/notifications/{notification}") == []
 
 
 async def test_all_are_listed_the_newest_first_and_by_kind(desk: Desk) -> None:
