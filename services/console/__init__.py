@@ -8,6 +8,7 @@
     notifications.py  what was sent and what was not: search, list, one
     interventions.py  what people did by hand, with who and why
     complaints.py     what is due, what was missed, one complaint
+    timeline.py       PURE: a complaint's deadlines on one line of time
     broker.py         end offsets, groups, last records, dead letters, without a group of its own
     redacted.py       PURE: a record as it may be shown, and what people wrote
     gallery.py        every notice as it is sent, from the folder that the notifier wrote

@@ -124,7 +124,7 @@ def _expired(figures: Figures) -> Tile:
     over = {name: lane for name, lane in _promised(figures) if lane.expired > (lane.sent + lane.expired) * LATE_SHARE}
     said = "their time was over before they left; nothing late is sent"
     told = [f"{LANES[name]}: {number(lane.expired)}" for name, lane in _promised(figures) if lane.expired]
-    trouble = f"{'; '.join(told)} were over before they left, in the last hour." if count else None
+    trouble = f"{'; '.join(told)} expired unsent in the last hour." if count else None
     kind: Kind = "bad" if over else "look" if count else "good"
     path = link("/notifications", state="expired")
     return Tile("Expired unsent, last hour", number(count), said, path, kind, trouble, _began(over))

@@ -100,7 +100,8 @@ async def test_what_happens_appears_without_reloading_and_the_focus_stays(stage:
 
 
 async def test_a_mail_in_its_frame_follows_the_scheme_beside_it(stage: Stage) -> None:
-    async with stage.opened("/notices/bank-account-changed") as page:
+    # Whatever the browser is told to prefer, every frame is told too: so it is told nothing.
+    async with stage.opened("/notices/bank-account-changed", color_scheme="null") as page:
         grounds = {}
         for scheme in ("light", "dark"):
             frame = page.locator(f".desktop.{scheme} iframe").first

@@ -87,7 +87,7 @@ async def test_what_expired_unsent_is_a_breach_too(desk: Desk) -> None:
     await desk.set(member, "expired", T0 - minutes(5))
     said = await desk.said()
     assert f"Broken since {when(T0 - minutes(20) + seconds(10))}" in said
-    assert "Codes and links: 1 were over before they left" in said
+    assert "Codes and links: 1 expired unsent" in said
 
 
 async def test_a_run_is_followed_through_the_whole_day_and_no_further(desk: Desk) -> None:
