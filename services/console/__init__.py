@@ -10,6 +10,7 @@
     complaints.py     what is due, what was missed, one complaint
     timeline.py       PURE: a complaint's deadlines on one line of time
     broker.py         end offsets, groups, last records, dead letters, without a group of its own
+    standstill.py     PURE: which group has records to read and reads none
     redacted.py       PURE: a record as it may be shown, and what people wrote
     gallery.py        every notice as it is sent, from the folder that the notifier wrote
     pages.py          templates (pages/*.html) → HTML

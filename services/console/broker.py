@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -20,6 +20,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas.topics import TOPICS
+from services.console.standstill import Standstill
 from services.runtime.kafka import Record, client_options
 from services.runtime.settings import KafkaSettings
 
@@ -40,12 +41,13 @@ BrokerError = (KafkaError, OSError, TimeoutError)
 
 @dataclass(frozen=True, slots=True)
 class GroupOnTopic:
-    """`behind`: records not read yet. `committed`: partition → next to be read."""
+    """`behind`: records not read yet. `committed`: partition → next to be read. `still`: seconds without progress."""
 
     group: str
     topic: str
     behind: int
     committed: Mapping[int, int]
+    still: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Broker:
         self._consumer: AIOKafkaConsumer | None = None
         self._admin: AIOKafkaAdminClient | None = None
         self._seen: Look | None = None
+        self._standstill = Standstill()
         self.rates: dict[str, Rates] = {}
 
     @property
@@ -125,8 +128,12 @@ class Broker:
             by_topic.setdefault(partition.topic, {})[partition.partition] = end
         for topic, each in by_topic.items():
             self.rates.setdefault(topic, Rates()).add(time.monotonic(), sum(each.values()))
-        self._seen = Look(datetime.now(UTC), by_topic, groups, dead)
+        self._seen = Look(datetime.now(UTC), by_topic, tuple(map(self._watched, groups)), dead)
         return self._seen
+
+    def _watched(self, seen: GroupOnTopic) -> GroupOnTopic:
+        still = self._standstill.seconds(seen.group, seen.topic, seen.committed, seen.behind, time.monotonic())
+        return replace(seen, still=still)
 
     async def read(self, wanted: Mapping[TopicPartition, tuple[int, int]]) -> list[Record]:
         """Records from an offset up to, and without, another; what the broker has not given in time is not among them.

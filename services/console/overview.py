@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from services.console.broker import GroupOnTopic
 from services.console.figures import LATE_SECONDS, LATE_SHARE, WORRY_SECONDS, Complaints, Figures, Lane
 from services.console.pages import link, number, span
+from services.console.standstill import AFTER_SECONDS
 
 Kind = Literal["good", "look", "bad", "plain"]
 """In order, look at it, the promise is not kept, a number that says nothing by itself. Each has a shape of its own."""
@@ -76,14 +78,17 @@ class Overview:
         return [tile.trouble for tile in told if tile.trouble]
 
 
-def overview_of(figures: Figures, dead_letters: int | None, now: datetime) -> Overview:
-    """`dead_letters`: of the last 24 hours, None while the broker does not say."""
+def overview_of(
+    figures: Figures, dead_letters: int | None, now: datetime, groups: Sequence[GroupOnTopic] = ()
+) -> Overview:
+    """`dead_letters`: of the last 24 hours, None while the broker does not say; `groups`: as it saw them last."""
+    waiting = [_waiting(figures), _standing(groups), _suppressed(figures), _dead(dead_letters)]
     leaving = [_unsent(name, figures.lanes.get(name), now) for name in LANES]
     left = [_late(figures), _expired(figures), _unknown(figures), _outbox(figures)]
     return Overview(
         [
             Group("What has to leave", [*leaving, *left]),
-            Group("What waits or was refused", [_waiting(figures), _suppressed(figures), _dead(dead_letters)]),
+            Group("What waits or was refused", waiting),
             Group("Complaints", _complaints(figures.complaints, now)),
         ],
         last_breach=max((lane.run.last for lane in figures.lanes.values() if lane.run), default=None),
@@ -163,6 +168,16 @@ def _outbox(figures: Figures) -> Tile:
 def _waiting(figures: Figures) -> Tile:
     return Tile("Events that wait", number(figures.waiting_events), "their member's contact is not known",
                 link("/events", state="waiting"))  # fmt: skip
+
+
+def _standing(groups: Sequence[GroupOnTopic]) -> Tile:
+    """A group that is gone for good stands too, until Kafka forgets it after 7 days."""
+    standing = [group for group in groups if group.still > AFTER_SECONDS]
+    said = f"records to read, and none was read for {span(AFTER_SECONDS)}"
+    told = [f"{each.group} has not read on in {each.topic} for {span(each.still)}" for each in standing]
+    trouble = f"{'; '.join(told[:3])}{f'; and {len(told) - 3} more' if len(told) > 3 else ''}." if told else None
+    path = f"/topics/{standing[0].topic}" if len(standing) == 1 else "/topics"
+    return Tile("Groups that stand still", number(len(standing)), said, path, "look" if told else "good", trouble)
 
 
 def _suppressed(figures: Figures) -> Tile:

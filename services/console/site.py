@@ -134,5 +134,6 @@ class Site:
     async def _overview(self, request: Request) -> Response:  # noqa: ARG002 (Starlette's)
         now = self._clock.now()
         told, seen = await figures(self._database, now), self._broker.seen
-        overview = overview_of(told, None if seen is None else sum(seen.dead.values()), now)
+        dead = None if seen is None else sum(seen.dead.values())
+        overview = overview_of(told, dead, now, () if seen is None else seen.groups)
         return self._pages.page("overview.html", overview=overview, in_words=IN_WORDS, here="/", now=now)

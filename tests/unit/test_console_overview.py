@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.console.breaches import Run
+from services.console.broker import GroupOnTopic
 from services.console.figures import Complaints, Figures, Lane
 from services.console.overview import Overview, Tile, overview_of
 from services.console.pages import number, span
@@ -123,6 +124,15 @@ def test_what_is_kept_is_kept_since_the_last_breach_also_a_single_one() -> None:
 
 def test_without_a_breach_in_24_hours_there_is_no_since() -> None:
     assert overview_of(CALM, 3, NOW).since is None
+
+
+def test_a_group_that_does_not_read_on_is_named_and_leads_to_its_topic() -> None:
+    groups = [GroupOnTopic("notifier", "identity.codes.v1", 4, {0: 3}, still) for still in (60.0, 130.0)]
+    overview = overview_of(CALM, 0, NOW, groups)
+    assert (overview.kind, overview.because) == (
+        "look", ["notifier has not read on in identity.codes.v1 for 2 min."],
+    )  # fmt: skip
+    assert tile(overview, "Groups that stand still").path == "/topics/identity.codes.v1"
 
 
 def test_every_number_leads_to_the_rows_behind_it() -> None:
