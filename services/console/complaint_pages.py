@@ -44,7 +44,7 @@ class ComplaintPages:
         if complaint is None:
             raise RefusedError(404, "unknown", "No such complaint: nothing of it has arrived, or it was refused")
         now = self._clock.now()
-        drawn = timeline(complaint.case["received_at"], complaint.obligations, now)
+        drawn = timeline(complaint.case["received_at"], [dict(row) for row in complaint.obligations], now)
         return self._pages.page(
             "complaint.html", here=HERE, now=now, id=id_, told=complaint, of_state=OF_STATE, kind=KIND, drawn=drawn
         )

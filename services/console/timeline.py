@@ -32,7 +32,7 @@ def timeline(received_at: datetime | None, obligations: Sequence[Mapping[str, An
     """None: there is nothing to draw. Obligations have obligation, state, limit_at and met_at."""
     if received_at is None or not obligations:
         return None
-    times = [at for each in obligations for at in (each["limit_at"], each["met_at"]) if at is not None]
+    times: list[datetime] = [at for each in obligations for at in (each["limit_at"], each["met_at"]) if at is not None]
     length = max(max(times) - received_at, LEAST)
 
     def place(at: datetime) -> float:

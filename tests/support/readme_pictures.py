@@ -32,15 +32,20 @@ async def pictures(addresses: Mapping[str, str]) -> Mapping[str, str]:
     async with httpx.AsyncClient(timeout=30) as http:
         mails = (await http.get(f"{inbox}/api/messages", params={"q": SHOWN, "kind": "mail"})).raise_for_status().json()
         shown = max((each["id"] for each in mails["messages"]), default=None)
-        listed = [(await http.get(f"{console}/complaints", params={"state": each})).text for each in ("missed", "due")]
-        complaints = re.findall(r'href="(/complaints/[^"?]+)"', "".join(listed))
-    if shown is None or not complaints:
-        raise LookupError("The demo has no such mail, or no complaint: look at SHOWN, and at what it printed.")
+        letters = (await http.get(f"{console}/notifications", params={"lane": "letters"})).text
+        complaints = {
+            path: (await http.get(f"{console}{path}")).text.count('class="owed"')
+            for path in {f"/complaints/{id_}" for id_ in re.findall(r'/notifications\?member=([^"]+)"', letters)}
+        }
+    if shown is None:
+        raise LookupError(f"no mail has {SHOWN!r} in its subject")
+    if not any(complaints.values()):
+        raise LookupError("no complaint has a deadline")
     return {
         "inbox": f"{inbox}/#{shown}",
         "mail": f"{inbox}/api/messages/{shown}/html",
         "console": f"{console}/",
-        "complaint": f"{console}{complaints[0]}",
+        "complaint": f"{console}{max(complaints, key=lambda path: (complaints[path], path))}",
     }
 
 
@@ -74,7 +79,10 @@ def main() -> None:
         sys.exit("No Chromium on the path. Install one, or name it in CHROMIUM.")
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as demo:
-        wanted = asyncio.run(pictures(played(demo)))
+        try:
+            wanted = asyncio.run(pictures(played(demo)))
+        except LookupError as error:
+            sys.exit(f"{demo.said}\nNo pictures of this: {error}.")
         taken = asyncio.run(take(chromium, wanted))
         demo.process.send_signal(signal.SIGINT)
         demo.process.wait(120)
