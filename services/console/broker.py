@@ -121,7 +121,7 @@ class Broker:
         async with self._clients() as (consumer, admin), asyncio.timeout(LOOK_SECONDS):
             partitions = await _partitions(admin)
             ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
-            groups = await _groups(admin, ends)
+            groups = await _groups(admin, await consumer.beginning_offsets(partitions), ends)
             dead = await _since(consumer, [each for each in partitions if each.topic in DEAD_LETTERS], ends)
         by_topic: dict[str, dict[int, int]] = {}
         for partition, end in sorted(ends.items()):
@@ -203,16 +203,21 @@ async def _partitions(admin: AIOKafkaAdminClient) -> list[TopicPartition]:
     ]
 
 
-async def _groups(admin: AIOKafkaAdminClient, ends: Mapping[TopicPartition, int]) -> tuple[GroupOnTopic, ...]:
-    """Every group that has committed on a topic of the contract."""
+async def _groups(
+    admin: AIOKafkaAdminClient, begins: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+) -> tuple[GroupOnTopic, ...]:
+    """Every group that has committed on a topic of the contract. Where it has not, it begins at the beginning."""
     found: list[GroupOnTopic] = []
     for group, *_ in sorted(await admin.list_consumer_groups()):
-        committed: dict[str, dict[int, int]] = {}
-        for partition, at in (await admin.list_consumer_group_offsets(group)).items():
-            if partition in ends and at.offset >= 0:
-                committed.setdefault(partition.topic, {})[partition.partition] = at.offset
-        for topic, offsets in sorted(committed.items()):
-            behind = sum(max(0, ends[TopicPartition(topic, number)] - offset) for number, offset in offsets.items())
+        committed = {
+            partition: at.offset
+            for partition, at in (await admin.list_consumer_group_offsets(group)).items()
+            if partition in ends and at.offset >= 0
+        }
+        for topic in sorted({partition.topic for partition in committed}):
+            next_ = {each: committed.get(each, begins[each]) for each in ends if each.topic == topic}
+            behind = sum(max(0, ends[partition] - offset) for partition, offset in next_.items())
+            offsets = {partition.partition: offset for partition, offset in sorted(next_.items())}
             found.append(GroupOnTopic(group, topic, behind, offsets))
     return tuple(found)
 

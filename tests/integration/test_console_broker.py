@@ -93,6 +93,24 @@ async def test_a_group_s_lag_is_counted_and_dated(rig: Rig) -> None:
     assert re.search(rf'{group}</th><td class="right">2</td><td>[0-9]+ s</td>', page)
 
 
+async def test_a_partition_where_a_group_has_committed_nothing_is_unread_from_its_beginning(rig: Rig) -> None:
+    group = f"reader-{uuid.uuid4().hex[:8]}"
+    first = TopicPartition(CODES.name, 0)
+    await rig.upstream.publish(*(code(fresh()) for _ in range(12)))
+    consumer = AIOKafkaConsumer(bootstrap_servers=rig.kafka, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign([first])
+        ends = await consumer.end_offsets([TopicPartition(CODES.name, number) for number in range(3)])
+        await consumer.commit({first: ends[first]})
+    finally:
+        await consumer.stop()
+    look = await rig.console.broker.look()
+    unread = sum(end for number, end in look.ends[CODES.name].items() if number)
+    assert unread > 0
+    assert [each.behind for each in look.groups if each.group == group] == [unread]
+
+
 async def test_looking_makes_no_group(rig: Rig) -> None:
     await rig.page(f"/topics/{CODES.name}")
     async with admin_client(rig.kafka) as admin:
