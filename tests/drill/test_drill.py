@@ -150,6 +150,11 @@ async def test_poison(drill: Drill) -> None:
 async def test_stuck_consumer(drill: Drill) -> None:
     """Lag: /readyz or the log names what the batch waits for; here a session that holds a lock, which is ended."""
     holder = await asyncpg.connect(drill.database)
+    # The console knows a group on a topic by what it has committed there.
+    await drill.upstream.publish(contact("m-moved"))
+    await wait_for(
+        lambda: holder.fetchval("SELECT true FROM notifier.contacts WHERE member_id = 'm-moved'"), "first contact"
+    )
     try:
         await holder.execute("BEGIN; LOCK TABLE notifier.contacts IN ACCESS EXCLUSIVE MODE")
         await drill.upstream.publish(contact("m-stuck"))
