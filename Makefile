@@ -71,12 +71,18 @@ AXE_SHA256 := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
 BROWSER := var/browser
 
 .PHONY: test-browser
-test-browser: ## The console in a real browser, by axe-core's rules. Needs Chromium (or CHROMIUM), pip and npm.
+test-browser: ## The console in a real browser: axe-core's rules, keyboard, phone; var/browser/contact-sheet.png. Needs Chromium (or CHROMIUM), pip and npm.
 	@$(PYTHON) bootstrap.py test
 	@$(PYTHON) -m pip install --quiet --upgrade --target $(BROWSER)/python "playwright>=1.65,<2"
 	@cd $(BROWSER) && npm pack --silent axe-core@$(AXE_VERSION) >/dev/null && tar xf axe-core-$(AXE_VERSION).tgz package/axe.min.js
 	@echo "$(AXE_SHA256)  $(BROWSER)/package/axe.min.js" | sha256sum --check --quiet
 	@AXE=$(BROWSER)/package/axe.min.js PYTHONPATH=$(BROWSER)/python $(PYTEST) tests/browser
+
+.PHONY: pictures
+pictures: ## The README's pictures, by Chromium, of the demo played once. Needs what test-browser needs.
+	@$(PYTHON) bootstrap.py test
+	@$(PYTHON) -m pip install --quiet --upgrade --target $(BROWSER)/python "playwright>=1.65,<2"
+	@PYTHONPATH=$(BROWSER)/python $(BIN)/python -m tests.support.readme_pictures
 
 .PHONY: image
 image: ## The image of all services, and the catcher's. BUILD_FLAGS goes to docker build.

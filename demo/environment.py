@@ -81,10 +81,12 @@ def of_complaint_sla(kafka: str, database: str, group: str) -> dict[str, str]:
     return _clean() | _shared(kafka, database) | {"KAFKA_GROUP": group}
 
 
-def of_console(kafka: str, database: str) -> dict[str, str]:
+def of_console(kafka: str, database: str, gallery: Path) -> dict[str, str]:
     """It opens nothing that is sealed, and whoever is on this machine may look."""
     shared = {name: value for name, value in _shared(kafka, database).items() if name != "VAULT_KEYS"}
-    return _clean() | shared | {"SEARCH_KEY": SEARCH_KEY, "CONSOLE_OPEN_ON_LOOPBACK": "true"}
+    return _clean() | shared | {
+        "SEARCH_KEY": SEARCH_KEY, "CONSOLE_OPEN_ON_LOOPBACK": "true", "CONSOLE_GALLERY_DIR": str(gallery),
+    }  # fmt: skip
 
 
 def _shared(kafka: str, database: str) -> dict[str, str]:

@@ -127,7 +127,7 @@ class House:
             KEEPER: self._service(KEEPER, [KEEPER], of_complaint_sla, "started"),
         }
         if not self.database_given:  # there its user may become what the console is
-            of_console = environment.of_console(kafka, database) | self.clock
+            of_console = environment.of_console(kafka, database, self._gallery) | self.clock
             self.services[CONSOLE] = self._service(CONSOLE, [CONSOLE], of_console, "started")
         try:
             async with asyncio.TaskGroup() as group:

@@ -97,6 +97,7 @@ def write_missing(folder: Path) -> None:
 
 def new_environment() -> str:
     """Secrets of 256 bits each; the password of hex digits, because it is part of a URL."""
+    proxy = secrets.token_urlsafe(32)
     return (
         "# Written by `make up`, once. Never commit it, and keep it as long as the volumes: nothing else opens them.\n"
         "# Ports, LOG_LEVEL and COMPOSE_PROFILES can be set here too; compose.yaml has their names.\n"
@@ -106,6 +107,9 @@ def new_environment() -> str:
         "# For `Authorization: Bearer …` at POST /v1/events.\n"
         f"IDENTITY_PROVIDER_TOKEN={TOKEN_PREFIX}{secrets.token_urlsafe(32)}\n"
         f"ADMINISTRATION_TOKEN={TOKEN_PREFIX}{secrets.token_urlsafe(32)}\n"
+        "# By which the console knows its proxy.\n"
+        f"CONSOLE_PROXY_SECRET={proxy}\n"
+        f"CONSOLE_PROXY_SECRET_SHA256={sha256(proxy)}\n"
     )
 
 

@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -20,6 +20,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas.topics import TOPICS
+from services.console.standstill import Standstill
 from services.runtime.kafka import Record, client_options
 from services.runtime.settings import KafkaSettings
 
@@ -40,12 +41,13 @@ BrokerError = (KafkaError, OSError, TimeoutError)
 
 @dataclass(frozen=True, slots=True)
 class GroupOnTopic:
-    """`behind`: records not read yet. `committed`: partition → next to be read."""
+    """`behind`: records not read yet. `committed`: partition → next to be read. `still`: seconds without progress."""
 
     group: str
     topic: str
     behind: int
     committed: Mapping[int, int]
+    still: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Broker:
         self._consumer: AIOKafkaConsumer | None = None
         self._admin: AIOKafkaAdminClient | None = None
         self._seen: Look | None = None
+        self._standstill = Standstill()
         self.rates: dict[str, Rates] = {}
 
     @property
@@ -118,15 +121,19 @@ class Broker:
         async with self._clients() as (consumer, admin), asyncio.timeout(LOOK_SECONDS):
             partitions = await _partitions(admin)
             ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
-            groups = await _groups(admin, ends)
+            groups = await _groups(admin, await consumer.beginning_offsets(partitions), ends)
             dead = await _since(consumer, [each for each in partitions if each.topic in DEAD_LETTERS], ends)
         by_topic: dict[str, dict[int, int]] = {}
         for partition, end in sorted(ends.items()):
             by_topic.setdefault(partition.topic, {})[partition.partition] = end
         for topic, each in by_topic.items():
             self.rates.setdefault(topic, Rates()).add(time.monotonic(), sum(each.values()))
-        self._seen = Look(datetime.now(UTC), by_topic, groups, dead)
+        self._seen = Look(datetime.now(UTC), by_topic, tuple(map(self._watched, groups)), dead)
         return self._seen
+
+    def _watched(self, seen: GroupOnTopic) -> GroupOnTopic:
+        still = self._standstill.seconds(seen.group, seen.topic, seen.committed, seen.behind, time.monotonic())
+        return replace(seen, still=still)
 
     async def read(self, wanted: Mapping[TopicPartition, tuple[int, int]]) -> list[Record]:
         """Records from an offset up to, and without, another; what the broker has not given in time is not among them.
@@ -198,16 +205,21 @@ async def _partitions(admin: AIOKafkaAdminClient) -> list[TopicPartition]:
     ]
 
 
-async def _groups(admin: AIOKafkaAdminClient, ends: Mapping[TopicPartition, int]) -> tuple[GroupOnTopic, ...]:
-    """Every group that has committed on a topic of the contract."""
+async def _groups(
+    admin: AIOKafkaAdminClient, begins: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+) -> tuple[GroupOnTopic, ...]:
+    """Every group that has committed on a topic of the contract. Where it has not, it begins at the beginning."""
     found: list[GroupOnTopic] = []
     for group, *_ in sorted(await admin.list_consumer_groups()):
-        committed: dict[str, dict[int, int]] = {}
-        for partition, at in (await admin.list_consumer_group_offsets(group)).items():
-            if partition in ends and at.offset >= 0:
-                committed.setdefault(partition.topic, {})[partition.partition] = at.offset
-        for topic, offsets in sorted(committed.items()):
-            behind = sum(max(0, ends[TopicPartition(topic, number)] - offset) for number, offset in offsets.items())
+        committed = {
+            partition: at.offset
+            for partition, at in (await admin.list_consumer_group_offsets(group)).items()
+            if partition in ends and at.offset >= 0
+        }
+        for topic in sorted({partition.topic for partition in committed}):
+            next_ = {each: committed.get(each, begins[each]) for each in ends if each.topic == topic}
+            behind = sum(max(0, ends[partition] - offset) for partition, offset in next_.items())
+            offsets = {partition.partition: offset for partition, offset in sorted(next_.items())}
             found.append(GroupOnTopic(group, topic, behind, offsets))
     return tuple(found)
 

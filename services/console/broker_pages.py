@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 from starlette.requests import Request
 from starlette.responses import Response
 
-from schemas.topics import COMPLAINT_SLA_DEAD_LETTERS, TOPICS
+from schemas.topics import TOPICS
 from services.console.broker import DEAD_LETTERS, Broker, BrokerError, GroupOnTopic, Look
 from services.console.pages import Pages
 from services.console.redacted import shown
@@ -38,9 +38,7 @@ class Reason:
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """Ready to be copied; none where no command reads the topic."""
-        if self.box == COMPLAINT_SLA_DEAD_LETTERS.name:
-            return ()
+        """Ready to be copied."""
         which = f"--reason {shlex.quote(self.reason)} --topic {shlex.quote(self.topic)}"
         return (
             f"member-notices dead-letters show {shlex.quote(self.letters[0].origin)}",

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from services.console.complaints import KIND, LISTS, OF_STATE, Complaints
 from services.console.pages import Pages
+from services.console.timeline import timeline
 from services.runtime.clock import Clock
 from services.runtime.database import Database
 from services.runtime.service_desk import RefusedError, only
@@ -42,6 +43,8 @@ class ComplaintPages:
         complaint = await self._complaints.one(id_) if _ID.fullmatch(id_) else None
         if complaint is None:
             raise RefusedError(404, "unknown", "No such complaint: nothing of it has arrived, or it was refused")
+        now = self._clock.now()
+        drawn = timeline(complaint.case["received_at"], [dict(row) for row in complaint.obligations], now)
         return self._pages.page(
-            "complaint.html", here=HERE, now=self._clock.now(), id=id_, told=complaint, of_state=OF_STATE, kind=KIND
+            "complaint.html", here=HERE, now=now, id=id_, told=complaint, of_state=OF_STATE, kind=KIND, drawn=drawn
         )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.console.breaches import Run, runs
 from services.runtime.database import Database, Record
 
 WORRY_SECONDS: Mapping[str, int] = {"codes": 60, "security": 600, "letters": 3600, "general": 3600}
@@ -29,6 +30,9 @@ _SENT = f"""
 SELECT lane, count(*) AS sent, count(*) FILTER (WHERE {LATE}) AS late
 FROM notifier.console_notifications WHERE day >= $1 AND sent_at > $2 GROUP BY lane
 """  # noqa: S608 (constants of this module)
+_OVER = """
+SELECT lane, count(*) AS expired FROM notifier.console_breaches WHERE day >= $1 AND at > $2 AND never GROUP BY lane
+"""
 _BACKLOG = """
 SELECT (SELECT count(*) FROM notifier.console_events WHERE state = 'waiting') AS waiting,
        (SELECT count(*) FROM notifier.console_suppressions WHERE lifted_at IS NULL) AS suppressed,
@@ -36,8 +40,7 @@ SELECT (SELECT count(*) FROM notifier.console_events WHERE state = 'waiting') AS
 FROM notifier.console_outbox
 """
 _COMPLAINTS = """
-SELECT (SELECT count(*) FROM complaint_sla.console_obligations
-        WHERE state = 'missed' AND detected_at > $1::timestamptz - interval '1 day') AS missed,
+SELECT lately.missed, lately.missed_since,
        (SELECT count(*) FROM complaint_sla.console_obligations WHERE state = 'missed') AS missed_ever,
        (SELECT count(*) FROM complaint_sla.console_obligations
         WHERE state IN ('open', 'held') AND limit_at < $1 + interval '7 days') AS due,
@@ -47,26 +50,34 @@ SELECT (SELECT count(*) FROM complaint_sla.console_obligations
         WHERE unregistered OR unconfirmed > 0 OR stuck_at IS NOT NULL) AS for_a_person,
        (SELECT extract(epoch FROM $1::timestamptz - min(through))::float8
         FROM complaint_sla.console_progress) AS watermark
+FROM (SELECT count(*) AS missed, min(limit_at) AS missed_since FROM complaint_sla.console_obligations
+      WHERE state = 'missed' AND detected_at > $1::timestamptz - interval '1 day') lately
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
     """`oldest_seconds`: since the event, or since it might leave; a letter that waits to be reconciled is not counted.
-    `sent`, `late`: of the last hour."""
+    `sent`, `late`, `expired`: of the last hour. `run`: of breaches in the last 24 hours."""
 
     open: int = 0
     unknown: int = 0
     oldest_seconds: float = 0.0
     sent: int = 0
     late: int = 0
+    expired: int = 0
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Complaints:
-    """`missed` in the last 24 hours; `due` in the next 7 days; `watermark_seconds`: None before a first start."""
+    """`missed` in the last 24 hours, `missed_since` the first limit of these; `due` in the next 7 days.
+
+    `watermark_seconds`: None before a first start.
+    """
 
     missed: int
+    missed_since: datetime | None
     missed_ever: int
     due: int
     due_today: int
@@ -88,15 +99,19 @@ async def figures(database: Database, now: datetime) -> Figures:
     """Raises what PostgreSQL raises."""
     async with database.acquire() as session, session.transaction(isolation="repeatable_read", readonly=True):
         open_ = {row["lane"]: row for row in await session.fetch(_OPEN, now)}
-        sent = {
-            row["lane"]: row for row in await session.fetch(_SENT, (now - LOOK_BACK).date(), now - timedelta(hours=1))
-        }
+        lately = (now - LOOK_BACK).date(), now - timedelta(hours=1)
+        sent = {row["lane"]: row for row in await session.fetch(_SENT, *lately)}
+        expired = {row["lane"]: row["expired"] for row in await session.fetch(_OVER, *lately)}
+        broken = await runs(session, now, LOOK_BACK)
         backlog = await session.fetchrow(_BACKLOG)
         complaints = await session.fetchrow(_COMPLAINTS, now)
     assert backlog is not None, "a row of aggregates"
     assert complaints is not None, "a row of aggregates"
     return Figures(
-        lanes={name: _lane(open_.get(name), sent.get(name)) for name in sorted(open_.keys() | sent.keys())},
+        lanes={
+            name: _lane(open_.get(name), sent.get(name), expired.get(name, 0), broken.get(name))
+            for name in sorted(open_.keys() | sent.keys() | expired.keys() | broken.keys())
+        },
         waiting_events=backlog["waiting"],
         suppressed=backlog["suppressed"],
         outbox_rows=backlog["rows"],
@@ -105,13 +120,15 @@ async def figures(database: Database, now: datetime) -> Figures:
     )
 
 
-def _lane(open_: Record | None, sent: Record | None) -> Lane:
+def _lane(open_: Record | None, sent: Record | None, expired: int, run: Run | None) -> Lane:
     return Lane(
         open=0 if open_ is None else open_["open"],
         unknown=0 if open_ is None else open_["unknown"],
         oldest_seconds=0.0 if open_ is None else max(0.0, open_["oldest"]),
         sent=0 if sent is None else sent["sent"],
         late=0 if sent is None else sent["late"],
+        expired=expired,
+        run=run,
     )
 
 
@@ -119,6 +136,7 @@ def _complaints(row: Record) -> Complaints:
     age = row["watermark"]
     return Complaints(
         missed=row["missed"],
+        missed_since=row["missed_since"],
         missed_ever=row["missed_ever"],
         due=row["due"],
         due_today=row["due_today"],

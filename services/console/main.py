@@ -4,14 +4,16 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from services.console.broker import Broker
+from services.console.gallery import Gallery
 from services.console.gate import Trust
+from services.console.metrics import Metrics
 from services.console.settings import ConsoleSettings
 from services.console.site import Site
 from services.console.views import SERVICE, connect, still_there
 from services.runtime import logs
 from services.runtime.clock import Clock
 from services.runtime.database import Database, close
-from services.runtime.health import HttpServer
+from services.runtime.health import HttpServer, Tls
 from services.runtime.process import Process
 from services.runtime.vitals import Vitals
 
@@ -36,32 +38,46 @@ class Console:
     def __init__(self, settings: ConsoleSettings, clock: Clock, database: Database) -> None:
         self.process = Process(SERVICE)
         self.port = 0
+        self.tls_port: int | None = None
+        """Where a certificate lets in; None: nowhere."""
         self.broker = Broker(settings)
         self._settings = settings
         self._database = database
-        self._vitals = Vitals(CollectorRegistry())
+        registry = CollectorRegistry()
+        self._vitals = Vitals(registry)
         key = settings.search_key
-        self._site = Site(database, self.broker, clock, None if key is None else key.get_secret_value().encode())
+        search_key = None if key is None else key.get_secret_value().encode()
+        self._site = Site(
+            database, self.broker, clock, search_key, Gallery(settings.console_gallery_dir), Metrics(registry)
+        )
 
     def start(self) -> None:
         """Every part running; the line that says where."""
         settings = self._settings
         trust = Trust(settings.proxy_secrets(), open_on_loopback=settings.open_on_loopback)
+        self.port = self._serve("http", trust, settings.http_port)
+        if (tls := settings.tls()) is not None:
+            self.tls_port = self._serve("https", Trust((), certified=True), settings.console_tls_port, tls)
+        self.process.run("vitals", self._vitals.run(self.process.stopping))
+        self.process.run("broker", self.broker.run(self.process.stopping))
+        if not (settings.open_on_loopback or settings.proxy_secrets() or self.tls_port):
+            log.warning(
+                "nobody_may_look", set="CONSOLE_PROXY_SECRET_SHA256, CONSOLE_CLIENT_CA_FILE or CONSOLE_OPEN_ON_LOOPBACK"
+            )
+        log.info("started", host=settings.http_host, port=self.port, tls_port=self.tls_port)
+
+    def _serve(self, name: str, trust: Trust, port: int, tls: Tls | None = None) -> int:
+        """Raises SettingsError: the address is taken, or a certificate cannot be used."""
         checks = {"database": self._check_database, "broker": self.broker.check}
         app = self._site.app(trust, checks, self._vitals)
-        server = HttpServer(app, settings.http_host, settings.http_port)
-        self.port = server.port
+        server = HttpServer(app, self._settings.http_host, port, tls)
 
         async def stop_serving() -> None:
             server.stop()
 
-        self.process.run("http", server.serve())
-        self.process.run("vitals", self._vitals.run(self.process.stopping))
-        self.process.run("broker", self.broker.run(self.process.stopping))
-        self.process.on_stop("http", stop_serving)
-        if not (settings.open_on_loopback or settings.proxy_secrets()):
-            log.warning("nobody_may_look", set="CONSOLE_PROXY_SECRET_SHA256 or CONSOLE_OPEN_ON_LOOPBACK")
-        log.info("started", host=settings.http_host, port=server.port)
+        self.process.run(name, server.serve())
+        self.process.on_stop(name, stop_serving)
+        return server.port
 
     async def close(self) -> None:
         await self.broker.close()

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from schemas.words import OF_EVENT_STATE, OF_STATE, because, of_result
+from services.console.interventions import KINDS, Interventions
 from services.console.notifications import Events, Notifications, search_hash
 from services.console.pages import Pages, link
 from services.console.searching import ENDED, OPEN, Place, Wanted
@@ -43,6 +44,7 @@ class NotificationPages:
     def __init__(self, database: Database, pages: Pages, clock: Clock, search_key: bytes | None) -> None:
         self._notifications = Notifications(database)
         self._events = Events(database)
+        self._interventions = Interventions(database)
         self._pages = pages
         self._clock = clock
         self._search_key = search_key
@@ -73,6 +75,8 @@ class NotificationPages:
             row=row,
             attempts=await self._notifications.attempts(row),
             taught=await self._notifications.taught(row),
+            interventions=await self._interventions.about(row),
+            kinds=KINDS,
             **WORDS,
         )
 
@@ -90,6 +94,17 @@ class NotificationPages:
         only(request)
         rows = await self._notifications.suppressions()
         return self._pages.page("suppressions.html", here=HERE, now=self._clock.now(), rows=rows, **WORDS)
+
+    async def interventions(self, request: Request) -> Response:
+        """Raises `RefusedError`."""
+        only(request, "kind")
+        kind = request.query_params.get("kind", "")
+        if kind and kind not in KINDS:
+            raise RefusedError(400, "parameter", f"Not usable: one of {', '.join(KINDS)}", "kind")
+        rows = await self._interventions.latest(kind)
+        return self._pages.page(
+            "interventions.html", here=HERE, now=self._clock.now(), interventions=rows, kind=kind, kinds=KINDS
+        )
 
     def _by_hash(self, asked: Mapping[str, str]) -> Response:
         """The address leaves the page's own address at once: what is kept of it is its keyed hash."""

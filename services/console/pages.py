@@ -25,7 +25,7 @@ def _hash(text: str) -> str:
 
 POLICY = (
     f"default-src 'none'; style-src {_hash(STYLE)}; script-src {_hash(SCRIPT)}; connect-src 'self'; img-src data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
@@ -87,9 +87,10 @@ class Pages:
         }  # fmt: skip
         # Ours, read once at start; what is escaped would not match the policy's hashes.
         self._environment.globals |= {"link": link, "style": Markup(STYLE), "script": Markup(SCRIPT)}  # noqa: S704
+        self._environment.globals["still"] = False
 
     def page(self, template: str, status: int = 200, **told: Any) -> Response:
-        """`now` and what the template names."""
+        """`now` and what the template names; `still`: it is not asked for again by itself."""
         text = self._environment.get_template(template).render(**told)
         return HTMLResponse(text, status_code=status)
 
@@ -104,7 +105,8 @@ class Pages:
             403,
             "Not for you, or not this way",
             "The console opens to what comes through the proxy that signs people in.",
-            "If you run it: CONSOLE_PROXY_SECRET_SHA256 is the hash of what the proxy sends in X-Console-Proxy-Secret. "
+            "If you run it: CONSOLE_PROXY_SECRET_SHA256 is the hash of what the proxy sends in X-Console-Proxy-Secret; "
+            "with CONSOLE_CLIENT_CA_FILE it comes over TLS with a certificate instead. "
             "On this machine alone, CONSOLE_OPEN_ON_LOOPBACK=true and an address such as http://127.0.0.1.",
         )
 

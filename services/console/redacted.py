@@ -1,5 +1,6 @@
 """A record as it may be shown: what kind of thing it is and which fields it has, nothing of what they hold. PURE."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,6 +9,8 @@ from typing import Any
 from schemas.envelope import EventError, read_record
 from schemas.masking import masked
 from services.runtime.kafka import Record
+
+_PLACE = re.compile(r"[a-z0-9.-]+/[0-9]+/[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,23 @@ def shown(record: Record) -> Shown:
     fields = event.data.model_dump(mode="json", exclude_none=True)
     data = {name: _said(value) for name, value in fields.items()}
     return Shown(record.partition, record.offset, at, size, event.type, _opaque(event.id), _opaque(event.subject), data)
+
+
+_ADDRESS = re.compile(r"[^\s<>,;:]+@[^\s<>,;:]+")
+_LINK = re.compile(r"\b[a-z][a-z+.-]*://\S+|\bwww\.\S+", re.IGNORECASE)
+_DIGITS = re.compile(r"\+?\d[\d ()./-]{2,}\d")
+
+
+def said_by_people(text: str) -> str:
+    """What somebody wrote, without links, addresses, and numbers that could be a phone or a code.
+
+    A place in Kafka (topic/partition/offset) stays one.
+    """
+    if _PLACE.fullmatch(text):
+        return text
+    text = _LINK.sub("•••", text)
+    text = _ADDRESS.sub(lambda found: masked(found[0]), text)
+    return _DIGITS.sub("•••", text)
 
 
 def _opaque(text: str) -> str:

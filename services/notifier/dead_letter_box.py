@@ -8,13 +8,13 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.topics import AUTH_EVENTS_DEAD_LETTERS, NOTIFIER_DEAD_LETTERS, TOPICS
+from schemas.topics import AUTH_EVENTS_DEAD_LETTERS, COMPLAINT_SLA_DEAD_LETTERS, NOTIFIER_DEAD_LETTERS, TOPICS
 from services.runtime.dead_letters import DeadLetter, DeadLetterError, Original, read_dead_letter
 from services.runtime.kafka import Record, client_options, producer_of
 from services.runtime.settings import KafkaSettings
 from services.runtime.vault import Vault, VaultError
 
-BOXES = (AUTH_EVENTS_DEAD_LETTERS.name, NOTIFIER_DEAD_LETTERS.name)
+BOXES = (AUTH_EVENTS_DEAD_LETTERS.name, COMPLAINT_SLA_DEAD_LETTERS.name, NOTIFIER_DEAD_LETTERS.name)
 CLIENT = "member-notices-dead-letters"
 READ_SECONDS = 20.0
 """Longest wait for the broker to hand over what it says it has."""

@@ -1,9 +1,11 @@
 """Every message on one page: light, dark and on a phone, its text part, its SMS with its parts, what the portal shows.
 
 A folder of plain files: `index.html` and the mails beside it, each as it is sent. Nothing is fetched from elsewhere.
+`messages.json` lists them for programs: the console shows the same messages from it.
 """
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
@@ -25,6 +27,8 @@ class Shown:
     card: str
     page: tuple[str, str] | None
     """File name and HTML."""
+    entry: Mapping[str, object]
+    """Of `messages.json`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,8 @@ def write(folder: Path, samples: Iterable[Sample], composer: Composer, before: C
     page = _PAGE.read_text(encoding="utf-8")
     page = page.replace("<!-- filters -->", "".join(_filters(shown))).replace("<!-- cards -->", "".join(_cards(shown)))
     (folder / "index.html").write_text(page, encoding="utf-8")
+    entries = json.dumps([each.entry for each in shown], ensure_ascii=False, indent=1)
+    (folder / "messages.json").write_text(entries, encoding="utf-8")
     return len(shown)
 
 
@@ -89,7 +95,7 @@ def _rendered(sample: Sample, composer: Composer) -> _Rendered:
 
 def _shown(sample: Sample, message: _Rendered, when: str) -> Shown:
     if message.sms:
-        return Shown(sample, _card(sample, when, _sms(message.sms)), None)
+        return Shown(sample, _card(sample, when, _sms(message.sms)), None, _entry(sample, message, None))
     name = "-".join(filter(None, (sample.id.replace("/", "-"), when))) + ".html"
     parts = [
         _frame(name, "light", "desktop"),
@@ -105,7 +111,25 @@ def _shown(sample: Sample, message: _Rendered, when: str) -> Shown:
             f"<figure class=portal lang={sample.locale}><figcaption>In the portal</figcaption>"
             f"<strong>{escape(message.portal.title)}</strong><p>{escape(message.portal.text)}</p></figure>"
         )
-    return Shown(sample, _card(sample, when, "".join(parts), message.subject), (name, message.html))
+    card = _card(sample, when, "".join(parts), message.subject)
+    return Shown(sample, card, (name, message.html), _entry(sample, message, name))
+
+
+def _entry(sample: Sample, message: _Rendered, page: str | None) -> Mapping[str, object]:
+    """`page`: the mail's file. `sms`: text, encoding and parts. What a message has not is None, or empty."""
+    cost = sms_parts(message.sms) if message.sms else None
+    return {
+        "notice": sample.notice,
+        "brand": sample.brand,
+        "locale": sample.locale,
+        "variant": sample.variant,
+        "subject": message.subject,
+        "page": page,
+        "text": message.text,
+        "attached": list(message.attached),
+        "sms": None if cost is None else {"text": message.sms, "encoding": cost.encoding, "parts": cost.parts},
+        "portal": None if message.portal is None else {"title": message.portal.title, "text": message.portal.text},
+    }
 
 
 def _frame(name: str, scheme: str, width: str) -> str:

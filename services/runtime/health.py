@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -55,19 +58,58 @@ async def _bounded(check: Check) -> str | None:
         return type(error).__name__
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files. Nobody is answered who has no certificate of `client_authority`."""
+
+    certificate: Path
+    key: Path
+    client_authority: Path
+
+    def context(self) -> ssl.SSLContext:
+        """Raises SettingsError when a file cannot be used; says which, and never what is in it."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_cert_chain(self.certificate, self.key)
+        except (OSError, ValueError) as error:
+            raise _unusable(f"certificate {self.certificate} and key {self.key}", error) from None
+        try:
+            context.load_verify_locations(self.client_authority)
+        except (OSError, ValueError) as error:
+            raise _unusable(f"authority {self.client_authority}", error) from None
+        return context
+
+
+def _unusable(what: str, error: OSError | ValueError) -> SettingsError:
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+    return SettingsError(
+        "https", [f"TLS: no usable {what} ({reason}); they are PEM files, and the key has no password"]
+    )
+
+
 class HttpServer:
     """uvicorn on a socket of ours. The process decides when to stop, not uvicorn's signal handlers."""
 
-    def __init__(self, app: Starlette, host: str, port: int) -> None:
-        """Raises SettingsError when the address is taken."""
+    def __init__(self, app: Starlette, host: str, port: int, tls: Tls | None = None) -> None:
+        """Raises SettingsError when the address is taken, or a certificate cannot be used."""
         # Starlette would send a path with one slash too many elsewhere: to http, whatever came, and with its secrets.
         app.router.redirect_slashes = False
+        context = None if tls is None else tls.context()
         try:
             self._socket = socket.create_server((host, port))
         except OSError as error:
             raise SettingsError("http", [f"HTTP_HOST and HTTP_PORT: cannot listen there ({error.strerror})"]) from None
         self.port: int = self._socket.getsockname()[1]
-        self._server = _Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ssl_context_factory=None if context is None else lambda _config, _default: context,
+        )
+        self._server = _Server(config)
 
     async def serve(self) -> None:
         await self._server.serve(sockets=[self._socket])

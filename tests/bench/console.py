@@ -116,7 +116,7 @@ class Servers:
     @asynccontextmanager
     async def console(self) -> AsyncIterator[tuple[int, Callable[[], float]]]:
         """Its port and what CPU was used so far, in seconds, once it is ready: the broker has been seen."""
-        environ = environment.of_console(self.kafka.bootstrap, self.postgres.dsn)
+        environ = environment.of_console(self.kafka.bootstrap, self.postgres.dsn, self._data / "no-gallery")
         command = [sys.executable, "-m", "services.cli", "console"]
         log = self._data.parent.parent / "console.log"
         log.write_bytes(b"")

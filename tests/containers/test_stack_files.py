@@ -15,6 +15,8 @@ from services.auth_events.settings import AuthEventsSettings
 from services.auth_events.trust import of_token
 from services.auth_events.upstreams import Upstreams
 from services.complaint_sla.settings import ComplaintSlaSettings
+from services.console.gate import HEADER
+from services.console.settings import ConsoleSettings
 from services.notifier.settings import NotifierSettings
 from services.probe.settings import ProbeSettings
 from services.runtime.vault import Vault
@@ -155,9 +157,28 @@ def test_compose_gives_the_probe_what_it_reads() -> None:
     assert set(probe) - {"HEALTH_PATH"} <= {name.upper() for name in ProbeSettings.model_fields}
 
 
+def test_compose_gives_the_console_what_it_reads_and_no_key_that_opens_anything() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    console = services["console"]
+
+    assert set(console["environment"]) - {"HEALTH_PATH"} <= {name.upper() for name in ConsoleSettings.model_fields}
+    assert not {"VAULT_KEYS", "CONSOLE_OPEN_ON_LOOPBACK"} & set(console["environment"])
+    assert "ports" not in console
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_the_console_knows_the_secret_that_its_proxy_sends(tmp_path: Path) -> None:
+    write_missing(tmp_path)
+    secrets = read(tmp_path / ".env")
+    sent = (DEPLOY / "console" / "default.conf.template").read_text()
+
+    assert prepare.sha256(secrets["CONSOLE_PROXY_SECRET"]) == secrets["CONSOLE_PROXY_SECRET_SHA256"]
+    assert f'proxy_set_header {HEADER.title()} "${{CONSOLE_PROXY_SECRET}}";' in sent
+
+
 def test_what_observes_is_pinned_open_to_this_machine_only_and_off_unless_asked_for() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
-    for name in ("prometheus", "grafana", "kafka-ui"):
+    for name in ("prometheus", "grafana", "kafka-ui", "console-proxy"):
         assert services[name]["profiles"] == ["observe"]
         assert re.fullmatch(r"[a-z./-]+:v?[0-9]+\.[0-9]+\.[0-9]+", services[name]["image"])
         assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"])

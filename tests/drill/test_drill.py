@@ -14,13 +14,14 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 
 from demo.catcher import Catcher, Fault
 from demo.embedded.server import free_ports
 from schemas.topics import SECURITY
 from services.runtime.clock import DemoClock
-from tests.support import replicas
+from tests.support import console, replicas
 from tests.support.complaint_story import received
 from tests.support.database import temporary_database
 from tests.support.notifier import Upstream, contact, event_of, upstream
@@ -43,6 +44,13 @@ class Drill:
     environ: dict[str, str]
     notifier: Replica
     letters: Replica
+    console: httpx.AsyncClient
+
+    async def overview_says(self, sentence: str) -> None:
+        async def said() -> bool:
+            return sentence in (await self.console.get("/")).text
+
+        await wait_for(said, f"overview: {sentence}", within_seconds=150)
 
     async def code(self, member: str, channel: str) -> None:
         at = self.clock.now()
@@ -91,10 +99,14 @@ async def drill(
                 "complaint-sla": [f"127.0.0.1:{ports['complaint-sla']}"],
             },
         )
-        async with replicas.running(notifier, keeper):
+        async with (
+            replicas.running(notifier, keeper),
+            console.running(console.settings(kafka, database), clock) as shown,
+            console.asked(shown) as http,
+        ):
             prometheus.start()
             try:
-                yield Drill(prometheus, catcher, up, database, clock, environ, notifier, letters)
+                yield Drill(prometheus, catcher, up, database, clock, environ, notifier, letters, http)
             finally:
                 prometheus.stop()
                 await letters.stop()
@@ -110,6 +122,7 @@ async def test_relay_down(drill: Drill) -> None:
     drill.catcher.relay_down(3600)
     await drill.code("m-relay", "email")
     leads_to_its_page(await drill.prometheus.fires(alertname="UnsentForTooLong", lane="codes"))
+    await drill.overview_says("Codes and links: one is unsent for")
     drill.catcher.behave()
     await wait_for(lambda: drill.catcher.inbox.mails, "mail after the relay came back", within_seconds=120)
     await drill.prometheus.is_over(alertname="UnsentForTooLong", lane="codes")
@@ -119,6 +132,7 @@ async def test_poison(drill: Drill) -> None:
     """Dead letters: the command says which record and why; the publisher mends it and publishes it again."""
     await drill.upstream.raw(SECURITY.name, b"m-poison", b'{"specversion": "1.0"}')
     leads_to_its_page(await drill.prometheus.fires(alertname="DeadLetters", topic=SECURITY.name))
+    await drill.overview_says("could not be accepted in the last 24 hours")
     listed = drill.command("dead-letters", "list")
     assert SECURITY.name in listed
     await drill.upstream.publish(contact("m-poison"))
@@ -136,12 +150,18 @@ async def test_poison(drill: Drill) -> None:
 async def test_stuck_consumer(drill: Drill) -> None:
     """Lag: /readyz or the log names what the batch waits for; here a session that holds a lock, which is ended."""
     holder = await asyncpg.connect(drill.database)
+    # The console knows a group on a topic by what it has committed there.
+    await drill.upstream.publish(contact("m-moved"))
+    await wait_for(
+        lambda: holder.fetchval("SELECT true FROM notifier.contacts WHERE member_id = 'm-moved'"), "first contact"
+    )
     try:
         await holder.execute("BEGIN; LOCK TABLE notifier.contacts IN ACCESS EXCLUSIVE MODE")
         await drill.upstream.publish(contact("m-stuck"))
         alert = await drill.prometheus.fires(alertname="ConsumerStuck", because="unaccepted")
         leads_to_its_page(alert)
         assert alert["labels"]["topic"] == "members.contacts.v1"
+        await drill.overview_says("has not read on in members.contacts.v1 for")
     finally:
         with suppress(asyncpg.PostgresError):
             await holder.execute("ROLLBACK")
@@ -156,6 +176,7 @@ async def test_revoked_twilio_key(drill: Drill) -> None:
     await drill.code("m-twilio", "sms")
     alert = await drill.prometheus.fires(alertname="NotReady", check="channels")
     leads_to_its_page(alert)
+    await drill.overview_says("Codes and links: one is unsent for")
     assert "Twilio refuses us" in (await drill.notifier.unready())["channels"]
     drill.catcher.behave()
     await drill.notifier.stop()
@@ -172,6 +193,7 @@ async def test_coming_deadline_and_a_lane_that_nobody_runs(drill: Drill) -> None
     limit = await wait_for(lambda: _limit(drill.database), "deadline of the complaint")
     drill.clock.jump_to(limit - timedelta(hours=12))
     leads_to_its_page(await drill.prometheus.fires(alertname="ComplaintDeadlineNear"))
+    await drill.overview_says('<span class="said">1 within 24 hours</span>')
     told = json.loads(drill.command("why", "c-drill", "--json"))
     assert told
     await drill.letters.start()

@@ -62,6 +62,19 @@ async def test_nobody_is_let_in_where_nothing_is_set(kafka: str, dsn: str) -> No
         assert (await http.get("/", headers={"X-Console-Proxy-Secret": ""})).status_code == 403
 
 
+async def test_answers_are_counted_by_page_and_status_and_never_by_what_was_asked(http: httpx.AsyncClient) -> None:
+    for path in ("/notifications/nonsense-7", "/nowhere-7", "/complaints/c-7", "/"):
+        await http.get(path)
+    await http.get("/", headers={"Host": "evil.example"})
+    told = (await http.get("/metrics")).text
+    for page, status in (
+        ("/notifications/{id}", 404), ("none", 404), ("/complaints/{id}", 404), ("/", 200), ("refused", 403),
+    ):  # fmt: skip
+        assert f'console_requests_total{{page="{page}",status="{status}"}}' in told
+    assert 'console_request_seconds_count{page="/"}' in told
+    assert "-7" not in told
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
 async def test_a_web_page_that_leads_here_by_a_name_of_its_own_reads_nothing(
     http: httpx.AsyncClient, host: str

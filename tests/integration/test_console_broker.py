@@ -13,9 +13,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.envelope import write_structured
-from schemas.topics import CODES, COMPLAINT_SLA_DEAD_LETTERS, NOTIFIER_DEAD_LETTERS, TOPICS
+from schemas.topics import CODES, NOTIFIER_DEAD_LETTERS, TOPICS
 from services.console.broker_pages import line
 from services.console.main import Console
+from services.notifier.ledger.interventions import Interventions
 from services.runtime.dead_letters import dead_letter
 from tests.support.console import asked, running, settings
 from tests.support.database import temporary_database
@@ -40,9 +41,10 @@ class Rig:
         assert answer.status_code == 200, answer.text
         return answer.text
 
-    async def refuse(self, reason: str, value: bytes, box: str = NOTIFIER_DEAD_LETTERS.name) -> None:
+    async def refuse(self, reason: str, value: bytes) -> None:
         """As a service writes a dead letter."""
         record: Any = SimpleNamespace(topic=CODES.name, partition=0, offset=7, key=b"m-1", value=value, headers=[])
+        box = NOTIFIER_DEAD_LETTERS.name
         letter = dead_letter(
             record, reason=reason, topic=box, limit=1_000_000, at=datetime.now(UTC), vault=self.ledger.vault
         )
@@ -91,6 +93,24 @@ async def test_a_group_s_lag_is_counted_and_dated(rig: Rig) -> None:
     assert re.search(rf'{group}</th><td class="right">2</td><td>[0-9]+ s</td>', page)
 
 
+async def test_a_partition_where_a_group_has_committed_nothing_is_unread_from_its_beginning(rig: Rig) -> None:
+    group = f"reader-{uuid.uuid4().hex[:8]}"
+    first = TopicPartition(CODES.name, 0)
+    await rig.upstream.publish(*(code(fresh()) for _ in range(12)))
+    consumer = AIOKafkaConsumer(bootstrap_servers=rig.kafka, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign([first])
+        ends = await consumer.end_offsets([TopicPartition(CODES.name, number) for number in range(3)])
+        await consumer.commit({first: ends[first]})
+    finally:
+        await consumer.stop()
+    look = await rig.console.broker.look()
+    unread = sum(end for number, end in look.ends[CODES.name].items() if number)
+    assert unread > 0
+    assert [each.behind for each in look.groups if each.group == group] == [unread]
+
+
 async def test_looking_makes_no_group(rig: Rig) -> None:
     await rig.page(f"/topics/{CODES.name}")
     async with admin_client(rig.kafka) as admin:
@@ -121,13 +141,6 @@ async def test_dead_letters_are_told_by_reason_with_commands_to_copy(rig: Rig) -
     assert "isn&#39;&#34;&#39;&#34;&#39;t there" in page, "quoted for a shell"
 
 
-async def test_a_topic_that_no_command_reads_gets_no_command(rig: Rig) -> None:
-    await rig.refuse(f"calendar-ends: {uuid.uuid4().hex}", b"{}", COMPLAINT_SLA_DEAD_LETTERS.name)
-    await rig.console.broker.look()
-    page = await rig.page("/dead-letters")
-    assert "No command replays this topic" in page
-
-
 async def test_the_last_day_s_dead_letters_are_on_the_overview(rig: Rig) -> None:
     await rig.refuse("not-json", b"x")
     look = await rig.console.broker.look()
@@ -151,6 +164,9 @@ async def test_no_page_tells_a_code_a_link_an_address_or_a_phone(rig: Rig) -> No
     await rig.upstream.contact(member, phones=[PHONE], login_email=email)
     value, _ = write_structured(events[0])
     await rig.refuse("data-invalid: data.phone", value + f"{email} {PHONE} {LINK}".encode())
+    await Interventions(rig.ledger.database).begin(
+        "replay", "a/0/1", who=email, why=f"she called {PHONE}: {LINK} {CODE}"
+    )
     await rig.upstream.raw(NOTIFIER_DEAD_LETTERS.name, email.encode(), PHONE.encode(), [("reason", LINK.encode())])
     await rig.console.broker.look()
 
@@ -166,7 +182,7 @@ async def test_no_page_tells_a_code_a_link_an_address_or_a_phone(rig: Rig) -> No
         links = [each.replace("&amp;", "&") for each in re.findall(r'href="(/[^"]*)"', answer.text)]
         waiting += [each for each in links if each not in seen]
     assert f"/topics/{CODES.name}" in seen
-    assert "/dead-letters" in seen
+    assert {"/dead-letters", "/interventions", "/notices"} <= seen.keys()
     assert any(re.fullmatch(r"/notifications/[0-9a-f-]{36}", path) for path in seen)
     for path, text in seen.items():
         for private in (CODE, LINK, "Zq7LINK", email, PHONE):

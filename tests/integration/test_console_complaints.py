@@ -22,8 +22,8 @@ INSERT INTO complaint_sla.obligations (complaint_id, obligation, licence, limit_
 """
 
 
-async def fill(dsn: str) -> None:
-    received = NOW - timedelta(days=20)
+async def fill(dsn: str, now: datetime = NOW) -> None:
+    received = now - timedelta(days=20)
     connection = await asyncpg.connect(dsn)
     try:
         await connection.executemany(
@@ -32,11 +32,11 @@ async def fill(dsn: str) -> None:
                 ("c-due", received, False, 0, None, None, None),
                 ("c-missed", received, False, 2, None, None, None),
                 ("c-strange", received, True, 0, None, None, None),
-                ("c-stuck", received, False, 0, NOW, None, None),
-                ("c-closed", received, False, 0, None, "final-response", NOW),
+                ("c-stuck", received, False, 0, now, None, None),
+                ("c-closed", received, False, 0, None, "final-response", now),
             ],
         )
-        soon, over, later = NOW + timedelta(days=2), NOW - timedelta(hours=3), NOW + timedelta(days=30)
+        soon, over, later = now + timedelta(days=2), now - timedelta(hours=3), now + timedelta(days=30)
         await connection.executemany(
             OBLIGATIONS,
             [
@@ -49,7 +49,7 @@ async def fill(dsn: str) -> None:
         await connection.execute(
             "INSERT INTO complaint_sla.said (complaint_id, id, type, at, payload)"
             " VALUES ('c-missed', 'said-1', 'complaints.deadline-missed.v1', $1, 'sealed')",
-            NOW,
+            now,
         )
     finally:
         await connection.close()

@@ -30,6 +30,12 @@ CONTRACT = {
         "address_hash": "bytea", "channel": TEXT, "reason": TEXT, "notification_id": "uuid", "since": TIME,
         "lifted_at": TIME,
     },
+    "notifier.console_breaches": {
+        "day": "date", "id": "uuid", "lane": TEXT, "at": TIME, "since": TIME, "never": "boolean",
+    },
+    "notifier.console_interventions": {
+        "id": "bigint", "at": TIME, "kind": TEXT, "subject": TEXT, "who": TEXT, "why": TEXT, "result": TEXT,
+    },
     "notifier.console_outbox": {"id": "bigint", "topic": TEXT, "written_at": TIME},
     "complaint_sla.console_cases": {
         "complaint_id": TEXT, "licence": TEXT, "brand": TEXT, "received_at": TIME, "closed_at": TIME, "how": TEXT,

@@ -18,7 +18,14 @@ from aiokafka import ConsumerRecord
 
 from demo.catcher import Catcher
 from schemas.envelope import Event, write_structured
-from schemas.topics import AUTH_EVENTS_DEAD_LETTERS, CODES, CONTACTS, NOTIFIER_DEAD_LETTERS, SECURITY
+from schemas.topics import (
+    AUTH_EVENTS_DEAD_LETTERS,
+    CODES,
+    COMPLAINT_SLA_DEAD_LETTERS,
+    CONTACTS,
+    NOTIFIER_DEAD_LETTERS,
+    SECURITY,
+)
 from schemas.types import Data
 from services.notifier.dead_letter_commands import Filter, list_letters, replay, show_letter, since
 from services.notifier.desk_commands import tell_why
@@ -265,11 +272,12 @@ async def test_a_replay_of_what_was_accepted_meanwhile_is_a_duplicate_and_sends_
     assert len(desk.catcher.mails_to(f"{member}@example.test")) == 2
 
 
-async def test_by_reason_each_goes_once_and_by_name_again(desk: Desk) -> None:
+@pytest.mark.parametrize("box", [AUTH_EVENTS_DEAD_LETTERS.name, COMPLAINT_SLA_DEAD_LETTERS.name])
+async def test_by_reason_each_goes_once_and_by_name_again(desk: Desk, box: str) -> None:
     member, reason = new_member(), f"id-reused: {uuid.uuid4().hex}"
     await desk.meet(member)
     first = await desk.put_away(password_changed(member, "e-1"), reason)
-    second = await desk.put_away(password_changed(member, "e-2"), reason, box=AUTH_EVENTS_DEAD_LETTERS.name)
+    second = await desk.put_away(password_changed(member, "e-2"), reason, box=box)
     status, text = await desk.replay(reason=reason)
     assert status == 0
     assert text.count("replayed as") == 2

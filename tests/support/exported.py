@@ -7,15 +7,20 @@ from prometheus_client.metrics_core import Metric
 
 from services.auth_events.metrics import Metrics, TimerMetrics, UpstreamMetrics
 from services.complaint_sla.metrics import REGISTRY as COMPLAINTS
+from services.console.metrics import Metrics as ConsoleMetrics
 from services.notifier.metrics import REGISTRY as NOTIFIER
 from services.probe.metrics import REGISTRY as PROBE
+from services.runtime.vitals import Vitals
 
 _INTAKE = CollectorRegistry()
 Metrics(_INTAKE)
 TimerMetrics(_INTAKE)
 UpstreamMetrics(_INTAKE)
-REGISTRIES = (NOTIFIER, _INTAKE, COMPLAINTS, PROBE)
-OURS = re.compile(r"\b(?:notifier|auth_events|complaint_sla|probe|member_notices|process)_[a-z_]+\b")
+_CONSOLE = CollectorRegistry()
+ConsoleMetrics(_CONSOLE)
+Vitals(_CONSOLE)
+REGISTRIES = (NOTIFIER, _INTAKE, COMPLAINTS, PROBE, _CONSOLE)
+OURS = re.compile(r"\b(?:notifier|auth_events|complaint_sla|probe|console|member_notices|process)_[a-z_]+\b")
 _ENDS = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
 
 

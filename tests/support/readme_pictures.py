@@ -1,82 +1,96 @@
-"""The README's pictures: `python -m tests.support.readme_pictures`. Real mails in the real inbox, by Chromium.
+"""The README's pictures: `make pictures`. The demo is played once, and Chromium looks at what came of it.
 
-Needs Playwright, which is not in the lock: `.venv/bin/python -m pip install playwright`.
-It drives the Chromium on the path.
+Needs Playwright, which is not in the lock; CHROMIUM names the browser where it is not on the path.
 """
 
 import asyncio
 import os
+import re
 import shutil
+import signal
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-import aiosmtplib
+import httpx
 from playwright.async_api import async_playwright
 
-from demo.catcher import Catcher
-from services.notifier import mime
-from services.notifier.brands import load_brands
-from tests.support.notices import Case, cases, composer
-from tests.support.screenshots import FLAGS
+from tests.e2e.test_demo import Demo, started
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-DATE = "Sun, 22 Nov 2026 09:16:04 +0000"
-SIZE = {"width": 1280, "height": 860}
-SHOWN = "one-time-verification-code"
+SIZE = {"width": 1200, "height": 780}
+MOST_BYTES = 200_000
+"""Of a picture: whoever clones the project loads it."""
+SHOWN = "Code de vérification à usage unique"
+"""Of the mails, the newest whose subject has this."""
 
 
-def mail(case: Case) -> bytes:
-    brand = load_brands()[case.brand]
-    return mime.assemble(
-        composer().email(*case.key, case.facts),
-        sender=mime.mailbox(brand.sender.name, brand.sender.address),
-        recipient="amara.okafor@example.test",
-        message_id=f"<{abs(hash(case.id))}@example.test>",
-        date=DATE,
-        language=case.locale,
-    )
+async def pictures(addresses: Mapping[str, str]) -> Mapping[str, str]:
+    """Name → address. Raises `LookupError` when the demo did not bring forth what is to be shown."""
+    inbox, console = addresses["inbox"], addresses["console"]
+    async with httpx.AsyncClient(timeout=30) as http:
+        mails = (await http.get(f"{inbox}/api/messages", params={"q": SHOWN, "kind": "mail"})).raise_for_status().json()
+        shown = max((each["id"] for each in mails["messages"]), default=None)
+        letters = (await http.get(f"{console}/notifications", params={"lane": "letters"})).text
+        complaints = {
+            path: (await http.get(f"{console}{path}")).text.count('class="owed"')
+            for path in {f"/complaints/{id_}" for id_ in re.findall(r'/notifications\?member=([^"]+)"', letters)}
+        }
+    if shown is None:
+        raise LookupError(f"no mail has {SHOWN!r} in its subject")
+    if not any(complaints.values()):
+        raise LookupError("no complaint has a deadline")
+    return {
+        "inbox": f"{inbox}/#{shown}",
+        "mail": f"{inbox}/api/messages/{shown}/html",
+        "console": f"{console}/",
+        "complaint": f"{console}{max(complaints, key=lambda path: (complaints[path], path))}",
+    }
 
 
-async def deliver(catcher: Catcher) -> None:
-    shown = sorted(
-        (case for case in cases() if case.channel == "email" and "minimal" not in case.example),
-        key=lambda case: (case.notice == SHOWN, case.brand == "cigna-healthcare"),
-    )
-    for case in shown:
-        await aiosmtplib.send(
-            mail(case),
-            sender="no-reply@example.test",
-            recipients=["amara.okafor@example.test"],
-            hostname=catcher.host,
-            port=catcher.smtp_port,
-            start_tls=False,
-        )
-    await catcher.wait_for(len(shown), "every mail")
-
-
-async def take(chromium: str, address: str) -> None:
+async def take(chromium: str, wanted: Mapping[str, str]) -> list[Path]:
+    taken: list[Path] = []
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS[1:]))
-        for name, scheme in (("inbox.png", "light"), ("inbox-dark.png", "dark")):
-            page = await browser.new_page(viewport=SIZE, color_scheme=scheme, device_scale_factor=1.5)
-            await page.goto(address)
-            frame = page.frame_locator("iframe").first
-            await frame.locator("h1").wait_for()
-            await page.screenshot(path=IMAGES / name)
-            print(name)
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--hide-scrollbars"])
+        for name, address in wanted.items():
+            for scheme, ending in (("light", ""), ("dark", "-dark")):
+                page = await browser.new_page(viewport=SIZE, color_scheme=scheme)
+                await page.goto(address)
+                await page.locator("h1").first.wait_for()
+                for frame in await page.locator("iframe").all():
+                    await frame.content_frame.locator("h1").wait_for()
+                taken.append(IMAGES / f"{name}{ending}.png")
+                await page.screenshot(path=taken[-1])
+                await page.close()
         await browser.close()
+    return taken
 
 
-async def main() -> None:
+def played(demo: Demo) -> Mapping[str, str]:
+    """Its addresses, once its story is told."""
+    demo.read_until("It goes on until")
+    return dict(re.findall(r"^(inbox|console) +(http://127\.0\.0\.1:[0-9]+)$", demo.said, re.MULTILINE))
+
+
+def main() -> None:
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("No Chromium on the path. Install one, or name it in CHROMIUM.")
     IMAGES.mkdir(parents=True, exist_ok=True)
-    async with Catcher() as catcher:
-        await deliver(catcher)
-        newest = max(catcher.mails, key=lambda caught: caught.id).id
-        await take(chromium, f"{catcher.http_url}/#{newest}")
+    with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as demo:
+        try:
+            wanted = asyncio.run(pictures(played(demo)))
+        except LookupError as error:
+            sys.exit(f"{demo.said}\nNo pictures of this: {error}.")
+        taken = asyncio.run(take(chromium, wanted))
+        demo.process.send_signal(signal.SIGINT)
+        demo.process.wait(120)
+    for picture in taken:
+        print(f"{picture.name}: {picture.stat().st_size:,} bytes")
+    if large := [picture.name for picture in taken if picture.stat().st_size > MOST_BYTES]:
+        sys.exit(f"Larger than {MOST_BYTES:,} bytes: {', '.join(large)}. Make SIZE smaller.")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

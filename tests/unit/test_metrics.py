@@ -17,6 +17,7 @@ BOUNDED = {
     "publisher": "named in the publishers' file",
     "place": "broker, outbox",
     "status": "of HTTP",
+    "page": "the console's routes, or why there is none",
     "within": "1d, 5d",
     "reason": "why a canary did not go well, or a provider's payload means nothing to us",
     "upstream": "named in the providers' file",
@@ -27,7 +28,7 @@ BOUNDED = {
     "version": "of the build",
     "python": "of the build",
 }
-PREFIXES = ("notifier_", "auth_events_", "complaint_sla_", "probe_", "member_notices_", "process_")
+PREFIXES = ("notifier_", "auth_events_", "complaint_sla_", "probe_", "console_", "member_notices_", "process_")
 
 
 def labels() -> set[str]:

@@ -21,10 +21,11 @@ MODELS: tuple[type[BaseSettings], ...] = (AuthEventsSettings, NotifierSettings, 
 LINE = re.compile(r"^(# )?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 SHOWN = {name: value for _, name, value in LINE.findall(EXAMPLE)}
 MARKER = "Zq7MARKER"
-PAIRS = (
+TOGETHER = (
     ("SMTP_USERNAME", "SMTP_PASSWORD"),
     ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"),
     ("AUTH_EVENTS_URL", "AUTH_EVENTS_TOKEN"),
+    ("CONSOLE_TLS_CERT_FILE", "CONSOLE_TLS_KEY_FILE", "CONSOLE_CLIENT_CA_FILE"),
 )
 
 
@@ -79,14 +80,14 @@ def test_a_line_that_is_commented_out_shows_the_default_or_an_example_that_is_va
     for comment, name, value in LINE.findall(EXAMPLE):
         if comment:
             monkeypatch.setenv(name, value)
-            for each in (each for pair in PAIRS if name in pair for each in pair):
+            for each in (each for group in TOGETHER if name in group for each in group):
                 monkeypatch.setenv(each, SHOWN[each])
             for model in MODELS:
                 load(model, "notifier")
                 default = model.model_fields.get(name.lower())
                 if default is not None and default.default not in (None, ""):
                     assert str(default.default) in {value, f"{value}.0"}, name
-            for each in (name, *(each for pair in PAIRS for each in pair)):
+            for each in (name, *(each for group in TOGETHER for each in group)):
                 monkeypatch.delenv(each, raising=False)
 
 

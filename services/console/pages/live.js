@@ -1,6 +1,7 @@
 "use strict";
 (() => {
   const EVERY = 5000;
+  if (document.querySelector("main[data-still]") !== null) return;
   const button = document.getElementById("live");
   const told = document.getElementById("told");
   let paused = false;
