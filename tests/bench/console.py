@@ -3,7 +3,8 @@ long each page and each search takes at the server.
 
 In a real PostgreSQL, the console as it runs in production. Cold: PostgreSQL just started, none of its files in the
 machine's memory, the console's first question. Warm: the median and the worst of many. And what its indexes cost the
-notifier. Exits 1 when the worst of a warm page is over `LIMIT_MS`; names those that are when cold. Leaves nothing behind.
+notifier. Exits 1 when the worst of a warm page is over `LIMIT_MS`; names those that are so when cold. Leaves nothing
+behind.
 """
 
 import argparse
