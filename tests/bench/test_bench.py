@@ -16,7 +16,7 @@ from markupsafe import escape
 
 from services.console.searching import ENDED
 from tests.bench import naive, texts
-from tests.bench.console import Timing, ask
+from tests.bench.console import ask
 from tests.bench.console_fill import Fill, Size
 from tests.bench.console_pages import Page, pages
 from tests.bench.flood import Latencies
@@ -162,9 +162,3 @@ async def test_a_page_that_is_another_one_gives_no_figure(kafka: str, ledger_of_
     async with console_running(console_settings(kafka, ledger_of_thousands)) as console:
         with pytest.raises(BenchError, match="nowhere answered 404"):
             await asyncio.to_thread(ask, console.port, Page("nowhere", "/nowhere"), 1)
-
-
-def test_a_page_counts_by_its_slowest_answer_cold_or_warm() -> None:
-    page = Page("overview", "/")
-    assert Timing(page, 400.0, [10.0, 20.0], 5.0).worst == 400.0
-    assert Timing(page, None, [10.0, 20.0], 5.0).worst == 20.0
