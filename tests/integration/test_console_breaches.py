@@ -111,7 +111,8 @@ async def test_the_question_is_answered_from_the_index_of_breaches(desk: Desk) -
         await session.execute("SET LOCAL enable_seqscan = off")
         plan = await explained(session)
         used = await session.fetch(
-            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'notifier.notifications_breaches'::regclass"
+            "SELECT inhrelid::regclass::text FROM pg_inherits"
+            " WHERE inhparent = 'notifier.notifications_breaches'::regclass"
         )
     assert any(f"using {index.removeprefix('notifier.')} " in plan for (index,) in used), plan
     assert "Sort" not in plan
