@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from schemas.envelope import Event
 from schemas.types import Data
 from services.notifier.addresses import LEFT_FOR
 from services.notifier.brands import load_brands
+from services.notifier.catalogue import SECURITY_LIFE
 from services.notifier.compose import load_catalogue
 from services.notifier.ledger.throttling import MOST_LISTED
 from tests.support.database import temporary_database
@@ -65,7 +66,7 @@ async def all_listed(ledger: Ledger, member: str) -> list[str]:
     return [browser for row in rows for browser in listed_in(ledger, row)]
 
 
-def listed(facts: dict[str, Any]) -> list[str]:
+def listed(facts: Mapping[str, Any]) -> list[str]:
     return [action["browser"] for action in facts["actions"]]
 
 
@@ -165,6 +166,30 @@ async def test_what_a_summary_took_in_is_listed_though_the_address_changes_in_th
         ["second", "third", "fourth"],
         ["second", "third"],
     ]
+
+
+async def test_what_would_be_too_late_at_the_windows_end_goes_at_once(ledger: Ledger) -> None:
+    member = await ledger.known()
+    old = T0 - SECURITY_LIFE + WINDOW / 2
+    await ledger.accept(sign_on(member, "first"), sign_on(member, "old", old), sign_on(member, "fresh"))
+    states = {row["event_id"].removeprefix(f"{member}-"): row["reason"] for row in await ledger.rows(member)}
+    assert states == {"first": None, "old": None, "fresh": "throttled"}
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+async def test_a_summary_lives_as_long_as_the_youngest_that_it_lists(ledger: Ledger, batches: int) -> None:
+    """The relay is away from before the carrier's own time is over until after."""
+    member = await ledger.known()
+    old = T0 - SECURITY_LIFE + 2 * WINDOW
+    events = [sign_on(member, "first"), sign_on(member, "old", old), sign_on(member, "fresh")]
+    for some in ([events], [events[:2], events[2:]])[batches - 1]:
+        await ledger.accept(*some)
+    await ledger.database.execute("UPDATE notifier.notifications SET due_at = clock_timestamp() WHERE state='accepted'")
+    back = T0 + 3 * WINDOW
+    (summary,) = [row for row in await ledger.sending.claim("security", 10, back) if "actions" in row.facts]
+    assert listed(summary.facts) == ["old", "fresh"]
+    assert summary.expires_at == T0 + SECURITY_LIFE
+    assert len(await ledger.sending.hand_over([summary], back)) == 1
 
 
 async def test_locks_passwords_and_addresses_never_wait(ledger: Ledger) -> None:

@@ -33,6 +33,8 @@ class _Carrier:
     day: date
     id: uuid.UUID
     facts: dict[str, Any]
+    expires_at: datetime | None
+    hand_over_by: datetime | None
     index: int | None = None
     """In the batch; None: it stood in the ledger before."""
     lists_more: bool = False
@@ -40,6 +42,16 @@ class _Carrier:
     @property
     def listed(self) -> int:
         return len(self.facts.get(ACTIONS, ()))
+
+    def take_in(self, row: Notification) -> None:
+        """It lives as long as the youngest that it lists."""
+        self.facts = {
+            **self.facts,
+            ACTIONS: [*(self.facts.get(ACTIONS) or [action_of(self.facts)]), action_of(row.facts)],
+        }
+        self.expires_at = _later(self.expires_at, row.expires_at)
+        self.hand_over_by = _later(self.hand_over_by, row.hand_over_by)
+        self.lists_more = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,8 +91,17 @@ class Throttling:
         if window.until <= now or window.address_hash != address_hash:
             window.address_hash, window.until, window.carrier = address_hash, now + self._window, None
             window.changed = True
+        elif row.hand_over_by is not None and row.hand_over_by <= window.until:
+            return  # It would be too late at the window's end: it goes at once, by itself.
         elif window.carrier is None or window.carrier.listed >= MOST_LISTED:
-            window.carrier = _Carrier(day=event.time.date(), id=row.id, facts=dict(row.facts), index=index)
+            window.carrier = _Carrier(
+                day=event.time.date(),
+                id=row.id,
+                facts=dict(row.facts),
+                expires_at=row.expires_at,
+                hand_over_by=row.hand_over_by,
+                index=index,
+            )
             window.changed = True
             rows[index] = (event, replace(row, not_before=window.until, reason="throttled"))
         else:
@@ -116,7 +137,7 @@ class Throttling:
             return {}
         rows = await session.fetch(
             """
-            SELECT n.day, n.id, n.facts FROM notifier.notifications n
+            SELECT n.day, n.id, n.facts, n.expires_at, n.hand_over_by FROM notifier.notifications n
             JOIN unnest($1::date[], $2::uuid[]) AS asked (day, id) ON n.day = asked.day AND n.id = asked.id
             WHERE n.state = 'accepted' AND n.facts IS NOT NULL ORDER BY n.id FOR UPDATE OF n
             """,
@@ -127,6 +148,8 @@ class Throttling:
                 day=row["day"],
                 id=row["id"],
                 facts=json.loads(self._sealer.vault.decrypt(row["facts"], f"notifications/{row['id']}/facts")),
+                expires_at=row["expires_at"],
+                hand_over_by=row["hand_over_by"],
             )
             for row in rows
         }
@@ -159,24 +182,44 @@ class Throttling:
             return
         await session.execute(
             """
-            UPDATE notifier.notifications n SET facts = asked.facts
-            FROM unnest($1::date[], $2::uuid[], $3::bytea[]) AS asked (day, id, facts)
+            UPDATE notifier.notifications n
+            SET facts = asked.facts, expires_at = asked.expires_at, hand_over_by = asked.hand_over_by
+            FROM unnest($1::date[], $2::uuid[], $3::bytea[], $4::timestamptz[], $5::timestamptz[])
+                AS asked (day, id, facts, expires_at, hand_over_by)
             WHERE n.day = asked.day AND n.id = asked.id
             """,
-            *columns([(each.day, each.id, self._sealer.seal_facts(each.id, each.facts)) for each in carriers], 3),
+            *columns(
+                [
+                    (
+                        each.day,
+                        each.id,
+                        self._sealer.seal_facts(each.id, each.facts),
+                        each.expires_at,
+                        each.hand_over_by,
+                    )
+                    for each in carriers
+                ],
+                5,
+            ),
         )
 
 
 def _list(rows: list[Row], index: int, carrier: _Carrier) -> None:
     """This one's facts go with the carrier's, in the ledger or in the batch; it ends, and names the carrier."""
     event, row = rows[index]
-    before = carrier.facts.get(ACTIONS) or [action_of(carrier.facts)]
-    carrier.facts = {**carrier.facts, ACTIONS: [*before, action_of(row.facts)]}
-    carrier.lists_more = True
+    carrier.take_in(row)
     if carrier.index is not None:
         carrying, its = rows[carrier.index]
-        rows[carrier.index] = (carrying, replace(its, facts=carrier.facts))
+        rows[carrier.index] = (
+            carrying,
+            replace(its, facts=carrier.facts, expires_at=carrier.expires_at, hand_over_by=carrier.hand_over_by),
+        )
     rows[index] = (event, replace(row, state="superseded", reason="in-summary", listed_in=carrier.id))
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """None: without end."""
+    return None if one is None or other is None else max(one, other)
 
 
 def _is_throttled(row: Notification) -> bool:
