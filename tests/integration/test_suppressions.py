@@ -188,6 +188,18 @@ async def test_for_seven_days_after_a_change_security_notices_also_go_to_the_pre
     assert [row.role for row in await ledger.claimed(password_changed(member, "e-late", T0))] == ["login"]
 
 
+async def test_a_dead_previous_address_does_not_hide_the_one_that_was_left_after_it(ledger: Ledger) -> None:
+    """The member left the first because it bounced; somebody else has just changed the second."""
+    member = await bounced_member(ledger)
+    await ledger.contact(member, version=2, at=T0 - timedelta(days=2), login_email="owner@example.test")
+    await ledger.contact(member, version=3, at=T0, login_email="thief@example.test")
+    rows = await ledger.claimed(password_changed(member, "e-second", T0 + MINUTE))
+    assert {row.role: row.address for row in rows} == {
+        "login": "thief@example.test",
+        "previous": "owner@example.test",
+    }
+
+
 async def test_a_code_never_goes_to_the_previous_address(ledger: Ledger) -> None:
     member = await ledger.known()
     await ledger.contact(member, version=2, at=T0, login_email="new@example.test")

@@ -17,7 +17,7 @@ from services.notifier.addresses import (
 from services.notifier.ledger.inserting import Accepted, Inserting, Room, Row
 from services.notifier.ledger.known import Known, open_known, planned_for, seal_known
 from services.notifier.ledger.rows import Sealer
-from services.notifier.ledger.suppressions import lift
+from services.notifier.ledger.suppressions import lift, taking_mail
 from services.notifier.ledger.verdicts import IS_MEMBERS
 from services.notifier.plan import (
     Cancels,
@@ -54,14 +54,11 @@ class Contacts:
         self._rules = rules
 
     async def of(self, session: Session, members: set[str]) -> dict[str, Known]:
-        rows = await session.fetch(
-            """
-            SELECT member_id, data, left_addresses FROM notifier.contacts
-            WHERE member_id = ANY($1::text[]) AND data IS NOT NULL
-            """,
-            list(members),
+        """As planning sees them. Raises `VaultError`."""
+        rows = await _stored(session, members)
+        return await taking_mail(
+            session, {row["member_id"]: open_known(self._sealer, row) for row in rows}, self._sealer
         )
-        return {row["member_id"]: open_known(self._sealer, row) for row in rows}
 
     async def store(self, batch: Sequence[StoredContact], now: datetime, room: Room) -> Accepted:
         """A higher version counts, a tombstone by its time; either way the member's waiting events wake here and now.
@@ -71,7 +68,8 @@ class Contacts:
         accepted = Accepted()
         async with self._database.acquire() as session, session.transaction():
             await lock_members(session, sorted(entry.member_id for entry in batch))
-            before = await self.of(session, {entry.member_id for entry in batch})
+            rows = await _stored(session, {entry.member_id for entry in batch})
+            before = {row["member_id"]: open_known(self._sealer, row) for row in rows}
             known = [(entry, entry.contact) for entry in batch if entry.contact is not None]
             await self._upsert(session, known, before)
             await self._lift(session, known, before, now)
@@ -252,6 +250,17 @@ class Contacts:
         except (VaultError, EventError) as error:
             log.error("waiting_event_unreadable", source=source, id=id_, why=str(error))
             return None
+
+
+async def _stored(session: Session, members: set[str]) -> Sequence[Record]:
+    """Without those who were forgotten."""
+    return await session.fetch(
+        """
+        SELECT member_id, data, left_addresses FROM notifier.contacts
+        WHERE member_id = ANY($1::text[]) AND data IS NOT NULL
+        """,
+        list(members),
+    )
 
 
 async def lock_members(session: Session, members: list[str]) -> None:
