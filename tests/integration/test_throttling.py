@@ -192,6 +192,14 @@ async def test_a_summary_lives_as_long_as_the_youngest_that_it_lists(ledger: Led
     assert len(await ledger.sending.hand_over([summary], back)) == 1
 
 
+async def test_a_window_of_nothing_switches_it_off_also_where_others_have_begun_a_summary(ledger: Ledger) -> None:
+    member = await ledger.known()
+    await one_by_one(ledger, member, "first", "second")
+    off = ledger.throttling(timedelta(0))
+    await off.accept(sign_on(member, "third", T0 + 3 * SECOND), sign_on(member, "fourth", T0 + 4 * SECOND))
+    assert await ledger.states(member) == [("accepted", None), THROTTLED, ("accepted", None), ("accepted", None)]
+
+
 async def test_locks_passwords_and_addresses_never_wait(ledger: Ledger) -> None:
     member = await ledger.known()
     locked = [

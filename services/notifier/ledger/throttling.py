@@ -64,7 +64,7 @@ class _Window:
 
 
 class Throttling:
-    """`window`: from the first on. E-mail alone: the portal's inbox is a list already."""
+    """`window`: from the first on; 0: none waits. E-mail alone: the portal's inbox is a list already."""
 
     def __init__(self, sealer: Sealer, window: timedelta) -> None:
         self._sealer = sealer
@@ -73,7 +73,7 @@ class Throttling:
     async def throttled(self, session: Session, rows: list[Row], now: datetime) -> list[Row]:
         """In the caller's transaction, in the order of `rows`; two processes at one window wait for each other."""
         ours = {index: _key(event, row) for index, (event, row) in enumerate(rows) if _is_throttled(row)}
-        if not ours:
+        if not ours or not self._window:
             return rows
         windows = await self._windows(session, rows, ours)
         # Kept apart from their windows, which may go on to another carrier or address within this batch.
