@@ -134,6 +134,15 @@ async def test_an_older_version_lifts_nothing(ledger: Ledger) -> None:
     assert await last_state(ledger, member) == BOUNCED
 
 
+async def test_an_older_version_lifts_nothing_for_a_member_who_was_forgotten(ledger: Ledger) -> None:
+    """The mailbox is another member's too, who has not left it."""
+    member, other = await bounced_member(ledger), await ledger.known(version=5)
+    await ledger.forget(other)
+    await ledger.contact(other, version=4, login_email=f"{member}@example.test")
+    await ledger.accept(password_changed(member, "e-second", T0 + MINUTE))
+    assert await last_state(ledger, member) == BOUNCED
+
+
 async def test_an_address_whose_owner_confirms_the_registration_is_written_to_again(ledger: Ledger) -> None:
     member = await bounced_member(ledger)
     confirmed = event_of(

@@ -68,19 +68,31 @@ class Contacts:
         accepted = Accepted()
         async with self._database.acquire() as session, session.transaction():
             await lock_members(session, sorted(entry.member_id for entry in batch))
-            rows = await _stored(session, {entry.member_id for entry in batch})
-            before = {row["member_id"]: open_known(self._sealer, row) for row in rows}
+            before = await self._before(session, {entry.member_id for entry in batch})
             known = [(entry, entry.contact) for entry in batch if entry.contact is not None]
-            await self._upsert(session, known, before)
-            await self._lift(session, known, before, now)
+            stored = await self._upsert(session, known, before)
+            await self._lift(
+                session, [(entry, contact) for entry, contact in known if entry.member_id in stored], before, now
+            )
             await self._forget(session, [entry for entry in batch if entry.contact is None], before, now)
             await self._wake(session, [entry.member_id for entry, _ in known], now, room, accepted)
         return accepted
 
+    async def _before(self, session: Session, members: set[str]) -> dict[str, Known]:
+        """One that cannot be read counts as none, loudly: it must not keep out what takes its place, or a tombstone."""
+        before: dict[str, Known] = {}
+        for row in await _stored(session, members):
+            try:
+                before[row["member_id"]] = open_known(self._sealer, row)
+            except VaultError as error:
+                log.error("contact_unreadable", member=row["member_id"], why=str(error))
+        return before
+
     async def _upsert(
         self, session: Session, known: Sequence[tuple[StoredContact, ContactV1]], before: Mapping[str, Known]
-    ) -> None:
-        await session.execute(
+    ) -> set[str]:
+        """Returns the members of whom this is news."""
+        rows = await session.fetch(
             """
             INSERT INTO notifier.contacts AS stored (member_id, version, time, data, left_addresses)
             SELECT * FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::bytea[], $5::bytea[])
@@ -88,6 +100,7 @@ class Contacts:
             SET version = EXCLUDED.version, time = EXCLUDED.time, data = EXCLUDED.data,
                 left_addresses = EXCLUDED.left_addresses, stored_at = clock_timestamp()
             WHERE EXCLUDED.version > stored.version
+            RETURNING member_id
             """,
             *columns(
                 [
@@ -102,21 +115,21 @@ class Contacts:
                 5,
             ),
         )
+        return {row["member_id"] for row in rows}
 
     async def _lift(
         self,
         session: Session,
-        known: Sequence[tuple[StoredContact, ContactV1]],
+        news: Sequence[tuple[StoredContact, ContactV1]],
         before: Mapping[str, Known],
         now: datetime,
     ) -> None:
         """Addresses that a higher version adds or confirms are written to again."""
         anew: dict[str, set[bytes]] = {}
-        for entry, contact in known:
+        for entry, contact in news:
             was = before.get(entry.member_id)
-            if was is None or contact.version > was.contact.version:
-                for channel, addresses in counting_anew(None if was is None else was.contact, contact).items():
-                    anew.setdefault(channel, set()).update(map(self._sealer.search_hash, addresses))
+            for channel, addresses in counting_anew(None if was is None else was.contact, contact).items():
+                anew.setdefault(channel, set()).update(map(self._sealer.search_hash, addresses))
         await lift(session, anew, "contact", now)
 
     async def end_waiting(self, now: datetime) -> int:
