@@ -11,7 +11,7 @@ _OF_REASON = {
     "address-bounced": "mail to its address came back for good; it is lifted when the member changes or confirms it",
     "opted-out": "its phone answered STOP; it is lifted when the member changes or confirms the phone",
     "throttled": "one like it went to the member minutes ago; it goes soon, and lists what comes until then",
-    "in-summary": "it leaves in one message with others of its kind, which lists it",
+    "in-summary": "another message of its kind lists it; what becomes of that one becomes of it",
     "forgotten": "the member's contact was forgotten (tombstone)",
     "no-contact": "no contact of the member came before its time was over",
     "phone-not-registered": "the event names a phone that is not one of the contact's",

@@ -105,25 +105,26 @@ class Timers:
         return len(rows)
 
     async def _locked(self, session: Session, members: set[str], now: datetime) -> dict[str, Access]:
-        """Those that are known; the others are locked as well, empty."""
-        wanted = sorted(members)
-        await session.execute(
-            "INSERT INTO auth_events.portal_access (member_id, forget_at)"
-            " SELECT member, $2 FROM unnest($1::text[]) AS member ON CONFLICT DO NOTHING",
-            wanted,
-            now,
-        )
+        """Those that are known; the others are locked as well, empty, in the order of their names.
+
+        One statement: between two, what it has seen could be forgotten by another replica.
+        """
         rows = await session.fetch(
-            f"SELECT {_COLUMNS} FROM auth_events.portal_access WHERE member_id = ANY($1::text[])"  # noqa: S608
-            " ORDER BY member_id FOR UPDATE",
-            wanted,
+            f"""
+            INSERT INTO auth_events.portal_access AS stored (member_id, forget_at)
+            SELECT member, $2 FROM unnest($1::text[]) AS member
+            ON CONFLICT (member_id) DO UPDATE SET forget_at = stored.forget_at
+            RETURNING {_COLUMNS}
+            """,  # noqa: S608
+            sorted(members),
+            now,
         )
         return {row["member_id"]: _access(row) for row in rows if row["event_source"] is not None}
 
     async def _save(self, session: Session, accesses: Sequence[Access], now: datetime) -> None:
         if not accesses:
             return
-        await session.execute(
+        status = await session.execute(
             """
             UPDATE auth_events.portal_access a
             SET event_source = e.event_source, event_id = e.event_id, event_time = e.event_time,
@@ -138,6 +139,8 @@ class Timers:
             """,
             *columns([_row(access, now) for access in accesses], 12),
         )
+        if int(status.rsplit(maxsplit=1)[-1]) != len(accesses):
+            raise LookupError("portal_access: a row that was locked is gone; the transaction is taken back")
 
 
 def _row(access: Access, now: datetime) -> tuple[object, ...]:

@@ -41,6 +41,11 @@ class StaysClosed:
 
 def judge(row: NotificationRow, contact: ContactRow | None, now: datetime) -> Reopens | StaysClosed:
     """What was failed, what expired though its limit is still ahead, and what is unknown may go; nothing late may."""
+    if row.reason == "in-summary":
+        return StaysClosed(
+            "another one of its kind lists it",
+            f"look at that one, and re-open it if it failed: member-notices why {row.reference}",
+        )
     if row.state in _REFUSED:
         why, way_out = _REFUSED[row.state]
         return StaysClosed(why, way_out)

@@ -57,7 +57,8 @@ class NotifierSettings(ServiceDeskSettings, CanarySettings, ProcessSettings):
     sample_brands: Literal["refused", "allowed"] = "refused"
     """Whether a brand marked as sample data may be sent in mode live."""
     throttle_seconds: float = Field(default=600.0, ge=0, le=3600)
-    """How long after the first e-mail of a notice that may be throttled the next ones wait to leave as one summary."""
+    """How long after the first e-mail of a notice that may be throttled the next ones wait to leave as one summary.
+    0: none waits."""
     lanes: str = ",".join(LANES)
     """Which lanes this process works; in the default deployment codes have a process of their own."""
 

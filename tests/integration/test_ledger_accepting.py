@@ -315,6 +315,17 @@ async def test_waiting_under_an_unknown_key_ends_too(ledger: Ledger) -> None:
     assert await ledger.events(readable) == [("failed", "no-contact")]
 
 
+async def test_a_contact_under_an_unknown_key_makes_way_for_a_newer_one_and_for_a_tombstone(ledger: Ledger) -> None:
+    with_key = ledger.using(keys={"gone": OTHER_KEY, "first": KEY})
+    renewed, forgotten = await with_key.known(), await with_key.known()
+    await with_key.accept(password_changed(forgotten))
+    await ledger.contact(renewed, version=2, login_email="two@example.test")
+    await ledger.forget(forgotten)
+    assert [row.address for row in await ledger.claimed(password_changed(renewed))] == ["two@example.test"]
+    assert await ledger.states(forgotten) == [("suppressed", "forgotten")]
+    assert (await ledger.accept(password_changed(forgotten, "e-2"))).plans == {"waiting": 1}
+
+
 async def test_only_a_higher_version_of_a_contact_counts(ledger: Ledger) -> None:
     member = ledger.member()
     for version, address in ((2, "two"), (1, "one"), (2, "two-again"), (3, "three"), (2, "late")):

@@ -14,6 +14,7 @@ from services.runtime.database import Database, close, connect
 from services.runtime.outbox import Outbox
 from services.runtime.vault import Vault
 from tests.support.notifier import VAULT_KEYS
+from tests.support.waiting import wait_for
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 LAST_DAY = date(2026, 10, 31)
@@ -60,6 +61,32 @@ async def test_one_member_heard_of_by_two_replicas_at_once_is_told_once(timers: 
         await asyncio.gather(*(timers.hear(each, NOW) for each in heard))
     await timers.fire(NOW, NOW, 500)
     assert await queued(pool) == Counter({f"m-{number}": 1 for number in range(20)})
+
+
+async def test_a_member_who_is_forgotten_while_coverage_ends_again_is_told_all_the_same(
+    timers: Timers, pool: Database
+) -> None:
+    """The replica that hears it waits for another member's row meanwhile."""
+    await timers.hear([end("m-1"), end("m-2", 0, None)], NOW)
+    later = NOW + KEPT
+    ended_again = Heard(member="m-2", time=later, source="urn:test", id="m-2-again", ended_on=later.date())
+    async with pool.acquire() as other:
+        async with other.transaction():
+            await other.execute("SELECT 1 FROM auth_events.portal_access WHERE member_id = 'm-1' FOR UPDATE")
+            hearing = asyncio.create_task(timers.hear([end("m-1", 1), ended_again], later))
+            await wait_for(lambda: _waits_for_a_row(pool), "replica that waits for m-1")
+            assert await timers.forget_old(later, 500) == 1
+        assert await hearing == ["confirmed", "started"]
+    tomorrow = later + timedelta(days=1)
+    await timers.fire(tomorrow, tomorrow, 500)
+    assert "m-2" in await queued(pool)
+
+
+async def _waits_for_a_row(pool: Database) -> bool:
+    waiting: bool = await pool.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+    )
+    return waiting
 
 
 async def test_a_timer_that_another_replica_has_is_passed_over_and_no_other_waits_for_it(

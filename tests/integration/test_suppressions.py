@@ -134,6 +134,15 @@ async def test_an_older_version_lifts_nothing(ledger: Ledger) -> None:
     assert await last_state(ledger, member) == BOUNCED
 
 
+async def test_an_older_version_lifts_nothing_for_a_member_who_was_forgotten(ledger: Ledger) -> None:
+    """The mailbox is another member's too, who has not left it."""
+    member, other = await bounced_member(ledger), await ledger.known(version=5)
+    await ledger.forget(other)
+    await ledger.contact(other, version=4, login_email=f"{member}@example.test")
+    await ledger.accept(password_changed(member, "e-second", T0 + MINUTE))
+    assert await last_state(ledger, member) == BOUNCED
+
+
 async def test_an_address_whose_owner_confirms_the_registration_is_written_to_again(ledger: Ledger) -> None:
     member = await bounced_member(ledger)
     confirmed = event_of(
@@ -186,6 +195,18 @@ async def test_for_seven_days_after_a_change_security_notices_also_go_to_the_pre
         "previous": f"{member}@example.test",
     }
     assert [row.role for row in await ledger.claimed(password_changed(member, "e-late", T0))] == ["login"]
+
+
+async def test_a_dead_previous_address_does_not_hide_the_one_that_was_left_after_it(ledger: Ledger) -> None:
+    """The member left the first because it bounced; somebody else has just changed the second."""
+    member = await bounced_member(ledger)
+    await ledger.contact(member, version=2, at=T0 - timedelta(days=2), login_email="owner@example.test")
+    await ledger.contact(member, version=3, at=T0, login_email="thief@example.test")
+    rows = await ledger.claimed(password_changed(member, "e-second", T0 + MINUTE))
+    assert {row.role: row.address for row in rows} == {
+        "login": "thief@example.test",
+        "previous": "owner@example.test",
+    }
 
 
 async def test_a_code_never_goes_to_the_previous_address(ledger: Ledger) -> None:

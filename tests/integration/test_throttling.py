@@ -2,15 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from asyncpg import Record
 
 from schemas.envelope import Event
 from schemas.types import Data
+from services.notifier.addresses import LEFT_FOR
 from services.notifier.brands import load_brands
+from services.notifier.catalogue import SECURITY_LIFE
 from services.notifier.compose import load_catalogue
 from services.notifier.ledger.throttling import MOST_LISTED
 from tests.support.database import temporary_database
@@ -53,7 +56,17 @@ async def facts_of(ledger: Ledger, member: str, state: tuple[str, str]) -> dict[
     return facts
 
 
-def listed(facts: dict[str, Any]) -> list[str]:
+def listed_in(ledger: Ledger, row: Record) -> list[str]:
+    return listed(json.loads(ledger.vault.decrypt(row["facts"], f"notifications/{row['id']}/facts")))
+
+
+async def all_listed(ledger: Ledger, member: str) -> list[str]:
+    """In all summaries together."""
+    rows = [row for row in await ledger.rows(member) if row["reason"] == "throttled"]
+    return [browser for row in rows for browser in listed_in(ledger, row)]
+
+
+def listed(facts: Mapping[str, Any]) -> list[str]:
     return [action["browser"] for action in facts["actions"]]
 
 
@@ -124,9 +137,67 @@ async def test_a_summary_lists_no_more_than_a_mail_client_shows(ledger: Ledger) 
     names = [f"browser-{number:02}" for number in range(MOST_LISTED + 3)]
     await ledger.accept(*(sign_on(member, name, T0 + n * SECOND) for n, name in enumerate(names)), room=NO_ROOM)
     carriers = [row for row in await ledger.rows(member) if row["reason"] == "throttled"]
-    told = [json.loads(ledger.vault.decrypt(row["facts"], f"notifications/{row['id']}/facts")) for row in carriers]
-    assert [len(facts["actions"]) for facts in told] == [MOST_LISTED, 2]
-    assert [browser for facts in told for browser in listed(facts)] == names[1:]
+    assert [len(listed_in(ledger, row)) for row in carriers] == [MOST_LISTED, 2]
+    assert await all_listed(ledger, member) == names[1:]
+
+
+async def test_a_batch_that_fills_a_summary_and_begins_another_is_listed_to_the_last(ledger: Ledger) -> None:
+    member = await ledger.known()
+    names = [f"browser-{number:02}" for number in range(MOST_LISTED + 3)]
+    events = [sign_on(member, name, T0 + n * SECOND) for n, name in enumerate(names)]
+    for some in (events[:1], events[1 : MOST_LISTED - 1], events[MOST_LISTED - 1 :]):
+        await ledger.accept(*some)
+    assert await all_listed(ledger, member) == names[1:]
+
+
+async def test_what_a_summary_took_in_is_listed_though_the_address_changes_in_the_same_batch(ledger: Ledger) -> None:
+    """The first of two previous addresses has had its days between one event and the next."""
+    member = await ledger.known()
+    over = T0 + SECOND
+    await ledger.contact(member, version=2, at=over - LEFT_FOR, login_email="second@example.test")
+    await ledger.contact(member, version=3, at=T0 - timedelta(days=1), login_email="third@example.test")
+    for browsers in (("first",), ("second",), ("third", "fourth")):
+        at = [over + SECOND if browser == "fourth" else T0 for browser in browsers]
+        await ledger.accept(*map(sign_on, [member] * len(browsers), browsers, at), now=over)
+    told = {row["reference"] for row in await ledger.rows(member) if row["reason"] == "in-summary"}
+    carriers = {str(row["id"]): row for row in await ledger.rows(member) if row["reason"] == "throttled"}
+    assert told == carriers.keys()
+    assert [listed_in(ledger, row) for row in carriers.values()] == [
+        ["second", "third", "fourth"],
+        ["second", "third"],
+    ]
+
+
+async def test_what_would_be_too_late_at_the_windows_end_goes_at_once(ledger: Ledger) -> None:
+    member = await ledger.known()
+    old = T0 - SECURITY_LIFE + WINDOW / 2
+    await ledger.accept(sign_on(member, "first"), sign_on(member, "old", old), sign_on(member, "fresh"))
+    states = {row["event_id"].removeprefix(f"{member}-"): row["reason"] for row in await ledger.rows(member)}
+    assert states == {"first": None, "old": None, "fresh": "throttled"}
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+async def test_a_summary_lives_as_long_as_the_youngest_that_it_lists(ledger: Ledger, batches: int) -> None:
+    """The relay is away from before the carrier's own time is over until after."""
+    member = await ledger.known()
+    old = T0 - SECURITY_LIFE + 2 * WINDOW
+    events = [sign_on(member, "first"), sign_on(member, "old", old), sign_on(member, "fresh")]
+    for some in ([events], [events[:2], events[2:]])[batches - 1]:
+        await ledger.accept(*some)
+    await ledger.database.execute("UPDATE notifier.notifications SET due_at = clock_timestamp() WHERE state='accepted'")
+    back = T0 + 3 * WINDOW
+    (summary,) = [row for row in await ledger.sending.claim("security", 10, back) if "actions" in row.facts]
+    assert listed(summary.facts) == ["old", "fresh"]
+    assert summary.expires_at == T0 + SECURITY_LIFE
+    assert len(await ledger.sending.hand_over([summary], back)) == 1
+
+
+async def test_a_window_of_nothing_switches_it_off_also_where_others_have_begun_a_summary(ledger: Ledger) -> None:
+    member = await ledger.known()
+    await one_by_one(ledger, member, "first", "second")
+    off = ledger.throttling(timedelta(0))
+    await off.accept(sign_on(member, "third", T0 + 3 * SECOND), sign_on(member, "fourth", T0 + 4 * SECOND))
+    assert await ledger.states(member) == [("accepted", None), THROTTLED, ("accepted", None), ("accepted", None)]
 
 
 async def test_locks_passwords_and_addresses_never_wait(ledger: Ledger) -> None:

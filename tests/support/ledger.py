@@ -65,10 +65,11 @@ class Ledger:
     database: Database
     vault: Vault
     rules: Rules
+    throttle: timedelta = timedelta(minutes=10)
 
     def __post_init__(self) -> None:
         self.sealer = Sealer(self.vault, b"search")
-        inserting = Inserting(self.sealer, 60.0, Throttling(self.sealer, timedelta(minutes=10)))
+        inserting = Inserting(self.sealer, 60.0, Throttling(self.sealer, self.throttle))
         self.contacts = Contacts(self.database, self.sealer, inserting, self.rules)
         self.accepting = Accepting(self.database, self.contacts, inserting, self.rules)
         self.sending = Sending(self.database, self.sealer, 60.0)
@@ -76,6 +77,10 @@ class Ledger:
 
     def using(self, *, keys: dict[str, bytes] | None = None, rules: Rules | None = None) -> "Ledger":
         return Ledger(self.database, Vault(keys) if keys else self.vault, rules or self.rules)
+
+    def throttling(self, window: timedelta) -> "Ledger":
+        """A second process with this setting."""
+        return replace(self, throttle=window)
 
     def member(self) -> str:
         return f"m-{uuid.uuid4().hex[:12]}"

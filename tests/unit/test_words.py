@@ -124,6 +124,15 @@ def test_what_cannot_go_again_is_refused_with_the_first_reason(changed: dict[str
     assert why in judgement.why
 
 
+def test_what_a_summary_lists_goes_with_it_and_names_it() -> None:
+    listed = replace(ROW, state="superseded", reason="in-summary", reference="the-carrier")
+    judgement = judge(listed, None, T0)
+    assert isinstance(judgement, StaysClosed)
+    assert "newer" not in judgement.why
+    assert "member-notices why the-carrier" in judgement.way_out
+    assert "what becomes of that one becomes of it" in of_notification(listed)
+
+
 @pytest.mark.parametrize(
     ("after", "notice", "goes"),
     [(1, "password-changed", False), (0, "password-changed", False), (-1, "password-changed", True),

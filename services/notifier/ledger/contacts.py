@@ -17,7 +17,7 @@ from services.notifier.addresses import (
 from services.notifier.ledger.inserting import Accepted, Inserting, Room, Row
 from services.notifier.ledger.known import Known, open_known, planned_for, seal_known
 from services.notifier.ledger.rows import Sealer
-from services.notifier.ledger.suppressions import lift
+from services.notifier.ledger.suppressions import lift, taking_mail
 from services.notifier.ledger.verdicts import IS_MEMBERS
 from services.notifier.plan import (
     Cancels,
@@ -54,14 +54,11 @@ class Contacts:
         self._rules = rules
 
     async def of(self, session: Session, members: set[str]) -> dict[str, Known]:
-        rows = await session.fetch(
-            """
-            SELECT member_id, data, left_addresses FROM notifier.contacts
-            WHERE member_id = ANY($1::text[]) AND data IS NOT NULL
-            """,
-            list(members),
+        """As planning sees them. Raises `VaultError`."""
+        rows = await _stored(session, members)
+        return await taking_mail(
+            session, {row["member_id"]: open_known(self._sealer, row) for row in rows}, self._sealer
         )
-        return {row["member_id"]: open_known(self._sealer, row) for row in rows}
 
     async def store(self, batch: Sequence[StoredContact], now: datetime, room: Room) -> Accepted:
         """A higher version counts, a tombstone by its time; either way the member's waiting events wake here and now.
@@ -71,18 +68,31 @@ class Contacts:
         accepted = Accepted()
         async with self._database.acquire() as session, session.transaction():
             await lock_members(session, sorted(entry.member_id for entry in batch))
-            before = await self.of(session, {entry.member_id for entry in batch})
+            before = await self._before(session, {entry.member_id for entry in batch})
             known = [(entry, entry.contact) for entry in batch if entry.contact is not None]
-            await self._upsert(session, known, before)
-            await self._lift(session, known, before, now)
+            stored = await self._upsert(session, known, before)
+            await self._lift(
+                session, [(entry, contact) for entry, contact in known if entry.member_id in stored], before, now
+            )
             await self._forget(session, [entry for entry in batch if entry.contact is None], before, now)
             await self._wake(session, [entry.member_id for entry, _ in known], now, room, accepted)
         return accepted
 
+    async def _before(self, session: Session, members: set[str]) -> dict[str, Known]:
+        """One that cannot be read counts as none, loudly: it must not keep out what takes its place, or a tombstone."""
+        before: dict[str, Known] = {}
+        for row in await _stored(session, members):
+            try:
+                before[row["member_id"]] = open_known(self._sealer, row)
+            except VaultError as error:
+                log.error("contact_unreadable", member=row["member_id"], why=str(error))
+        return before
+
     async def _upsert(
         self, session: Session, known: Sequence[tuple[StoredContact, ContactV1]], before: Mapping[str, Known]
-    ) -> None:
-        await session.execute(
+    ) -> set[str]:
+        """Returns the members of whom this is news."""
+        rows = await session.fetch(
             """
             INSERT INTO notifier.contacts AS stored (member_id, version, time, data, left_addresses)
             SELECT * FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::bytea[], $5::bytea[])
@@ -90,6 +100,7 @@ class Contacts:
             SET version = EXCLUDED.version, time = EXCLUDED.time, data = EXCLUDED.data,
                 left_addresses = EXCLUDED.left_addresses, stored_at = clock_timestamp()
             WHERE EXCLUDED.version > stored.version
+            RETURNING member_id
             """,
             *columns(
                 [
@@ -104,21 +115,21 @@ class Contacts:
                 5,
             ),
         )
+        return {row["member_id"] for row in rows}
 
     async def _lift(
         self,
         session: Session,
-        known: Sequence[tuple[StoredContact, ContactV1]],
+        news: Sequence[tuple[StoredContact, ContactV1]],
         before: Mapping[str, Known],
         now: datetime,
     ) -> None:
         """Addresses that a higher version adds or confirms are written to again."""
         anew: dict[str, set[bytes]] = {}
-        for entry, contact in known:
+        for entry, contact in news:
             was = before.get(entry.member_id)
-            if was is None or contact.version > was.contact.version:
-                for channel, addresses in counting_anew(None if was is None else was.contact, contact).items():
-                    anew.setdefault(channel, set()).update(map(self._sealer.search_hash, addresses))
+            for channel, addresses in counting_anew(None if was is None else was.contact, contact).items():
+                anew.setdefault(channel, set()).update(map(self._sealer.search_hash, addresses))
         await lift(session, anew, "contact", now)
 
     async def end_waiting(self, now: datetime) -> int:
@@ -252,6 +263,17 @@ class Contacts:
         except (VaultError, EventError) as error:
             log.error("waiting_event_unreadable", source=source, id=id_, why=str(error))
             return None
+
+
+async def _stored(session: Session, members: set[str]) -> Sequence[Record]:
+    """Without those who were forgotten."""
+    return await session.fetch(
+        """
+        SELECT member_id, data, left_addresses FROM notifier.contacts
+        WHERE member_id = ANY($1::text[]) AND data IS NOT NULL
+        """,
+        list(members),
+    )
 
 
 async def lock_members(session: Session, members: list[str]) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from schemas.envelope import Event
 from schemas.types import Data
 from services.notifier.channels.base import Suppresses
+from services.notifier.ledger.known import Known
 from services.notifier.ledger.rows import Sealer
 from services.notifier.plan import Notification
 from services.runtime.database import Database, Session, columns
@@ -52,17 +53,34 @@ async def born_suppressed(session: Session, rows: list[Row], sealer: Sealer) -> 
     }
     if not hashes:
         return rows
-    found = await session.fetch(
+    reasons = await _in_force(session, set(hashes.values()))
+    if not reasons:
+        return rows
+    return [(event, _judged(row, reasons.get((hashes.get(row.id), row.channel)))) for event, row in rows]
+
+
+async def taking_mail(session: Session, members: dict[str, Known], sealer: Sealer) -> dict[str, Known]:
+    """Without the left addresses that are suppressed: a dead one must not stand before one that the owner reads."""
+    hashes = {left.address: sealer.search_hash(left.address) for each in members.values() for left in each.left}
+    if not hashes:
+        return members
+    reasons = await _in_force(session, set(hashes.values()))
+    return {
+        member: replace(each, left=tuple(left for left in each.left if (hashes[left.address], "email") not in reasons))
+        for member, each in members.items()
+    }
+
+
+async def _in_force(session: Session, hashes: set[bytes]) -> dict[tuple[bytes, str], str]:
+    """Hash and channel → why."""
+    rows = await session.fetch(
         """
         SELECT address_hash, channel, reason FROM notifier.suppressions
         WHERE lifted_at IS NULL AND address_hash = ANY($1::bytea[])
         """,
-        list(set(hashes.values())),
+        list(hashes),
     )
-    if not found:
-        return rows
-    reasons = {(each["address_hash"], each["channel"]): each["reason"] for each in found}
-    return [(event, _judged(row, reasons.get((hashes.get(row.id), row.channel)))) for event, row in rows]
+    return {(row["address_hash"], row["channel"]): row["reason"] for row in rows}
 
 
 def _judged(row: Notification, reason: str | None) -> Notification:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from schemas.envelope import Event
@@ -28,21 +29,42 @@ Key: TypeAlias = tuple[str, str, str, str]
 
 
 @dataclass(slots=True, kw_only=True)
+class _Carrier:
+    day: date
+    id: uuid.UUID
+    facts: dict[str, Any]
+    expires_at: datetime | None
+    hand_over_by: datetime | None
+    index: int | None = None
+    """In the batch; None: it stood in the ledger before."""
+    lists_more: bool = False
+
+    @property
+    def listed(self) -> int:
+        return len(self.facts.get(ACTIONS, ()))
+
+    def take_in(self, row: Notification) -> None:
+        """It lives as long as the youngest that it lists."""
+        self.facts = {
+            **self.facts,
+            ACTIONS: [*(self.facts.get(ACTIONS) or [action_of(self.facts)]), action_of(row.facts)],
+        }
+        self.expires_at = _later(self.expires_at, row.expires_at)
+        self.hand_over_by = _later(self.hand_over_by, row.hand_over_by)
+        self.lists_more = True
+
+
+@dataclass(slots=True, kw_only=True)
 class _Window:
     address_hash: bytes
     until: datetime
-    day: date | None
-    carrier: uuid.UUID | None
-    facts: dict[str, Any] | None = None
-    """Of the carrier, if it is open and stood in the ledger before."""
-    index: int | None = None
-    """Of the carrier, if it came in this batch."""
+    carrier: _Carrier | None
+    """None: the next begins one; what carried before is none any more, or in a sender's hands."""
     changed: bool = False
-    listed_more: bool = False
 
 
 class Throttling:
-    """`window`: from the first on. E-mail alone: the portal's inbox is a list already."""
+    """`window`: from the first on; 0: none waits. E-mail alone: the portal's inbox is a list already."""
 
     def __init__(self, sealer: Sealer, window: timedelta) -> None:
         self._sealer = sealer
@@ -51,35 +73,39 @@ class Throttling:
     async def throttled(self, session: Session, rows: list[Row], now: datetime) -> list[Row]:
         """In the caller's transaction, in the order of `rows`; two processes at one window wait for each other."""
         ours = {index: _key(event, row) for index, (event, row) in enumerate(rows) if _is_throttled(row)}
-        if not ours:
+        if not ours or not self._window:
             return rows
         windows = await self._windows(session, rows, ours)
+        # Kept apart from their windows, which may go on to another carrier or address within this batch.
+        stored = [window.carrier for window in windows.values() if window.carrier is not None]
         rows = list(rows)
         for index, key in ours.items():
             self._take(rows, index, windows[key], now)
-        await self._write(session, windows)
+        await self._write_windows(session, windows)
+        await self._write_carriers(session, [carrier for carrier in stored if carrier.lists_more])
         return rows
 
     def _take(self, rows: list[Row], index: int, window: _Window, now: datetime) -> None:
         event, row = rows[index]
         address_hash = self._sealer.search_hash(row.address or "")
         if window.until <= now or window.address_hash != address_hash:
-            window.address_hash, window.until, window.changed = address_hash, now + self._window, True
-            window.day = window.carrier = window.facts = window.index = None
-            return
-        facts = window.facts if window.index is None else dict(rows[window.index][1].facts)
-        if facts is None or len(facts.get(ACTIONS, ())) >= MOST_LISTED:
-            window.day, window.carrier, window.facts, window.index = event.time.date(), row.id, None, index
+            window.address_hash, window.until, window.carrier = address_hash, now + self._window, None
+            window.changed = True
+        elif row.hand_over_by is not None and row.hand_over_by <= window.until:
+            return  # It would be too late at the window's end: it goes at once, by itself.
+        elif window.carrier is None or window.carrier.listed >= MOST_LISTED:
+            window.carrier = _Carrier(
+                day=event.time.date(),
+                id=row.id,
+                facts=dict(row.facts),
+                expires_at=row.expires_at,
+                hand_over_by=row.hand_over_by,
+                index=index,
+            )
             window.changed = True
             rows[index] = (event, replace(row, not_before=window.until, reason="throttled"))
-            return
-        facts[ACTIONS] = [*(facts.get(ACTIONS) or [action_of(facts)]), action_of(row.facts)]
-        if window.index is None:
-            window.facts, window.listed_more = facts, True
         else:
-            carrying, carrier = rows[window.index]
-            rows[window.index] = (carrying, replace(carrier, facts=facts))
-        rows[index] = (event, replace(row, state="superseded", reason="in-summary", listed_in=window.carrier))
+            _list(rows, index, window.carrier)
 
     async def _windows(self, session: Session, rows: Sequence[Row], ours: dict[int, Key]) -> dict[Key, _Window]:
         """Locked until the transaction ends, in the order of their keys."""
@@ -100,36 +126,46 @@ class Throttling:
             (row["member_id"], row["notice"], row["channel"], row["role"]): _Window(
                 address_hash=row["address_hash"],
                 until=row["until"] or datetime.min.replace(tzinfo=UTC),
-                day=row["day"],
-                carrier=row["carrier"],
-                facts=carriers.get(row["carrier"]),
+                carrier=carriers.get(row["carrier"]),
             )
             for row in found
         }
 
-    async def _carriers(self, session: Session, found: Sequence[Record]) -> dict[uuid.UUID, dict[str, Any]]:
-        """The facts of those that nobody has taken yet; nobody takes them while we hold them."""
+    async def _carriers(self, session: Session, found: Sequence[Record]) -> dict[uuid.UUID, _Carrier]:
+        """Those that nobody has taken yet; nobody takes them while we hold them."""
         if not found:
             return {}
         rows = await session.fetch(
             """
-            SELECT n.id, n.facts FROM notifier.notifications n
+            SELECT n.day, n.id, n.facts, n.expires_at, n.hand_over_by FROM notifier.notifications n
             JOIN unnest($1::date[], $2::uuid[]) AS asked (day, id) ON n.day = asked.day AND n.id = asked.id
             WHERE n.state = 'accepted' AND n.facts IS NOT NULL ORDER BY n.id FOR UPDATE OF n
             """,
             *columns([(row["day"], row["carrier"]) for row in found], 2),
         )
         return {
-            row["id"]: json.loads(self._sealer.vault.decrypt(row["facts"], f"notifications/{row['id']}/facts"))
+            row["id"]: _Carrier(
+                day=row["day"],
+                id=row["id"],
+                facts=json.loads(self._sealer.vault.decrypt(row["facts"], f"notifications/{row['id']}/facts")),
+                expires_at=row["expires_at"],
+                hand_over_by=row["hand_over_by"],
+            )
             for row in rows
         }
 
-    async def _write(self, session: Session, windows: dict[Key, _Window]) -> None:
-        changed = sorted(
-            (*key, window.address_hash, window.until, window.day, window.carrier)
-            for key, window in windows.items()
+    async def _write_windows(self, session: Session, windows: dict[Key, _Window]) -> None:
+        changed = [
+            (
+                *key,
+                window.address_hash,
+                window.until,
+                None if window.carrier is None else window.carrier.day,
+                None if window.carrier is None else window.carrier.id,
+            )
+            for key, window in sorted(windows.items(), key=itemgetter(0))
             if window.changed
-        )
+        ]
         await session.execute(
             """
             UPDATE notifier.throttles t
@@ -140,20 +176,50 @@ class Throttling:
             """,
             *columns(changed, 8),
         )
-        more = [
-            (window.day, window.carrier, self._sealer.seal_facts(window.carrier, window.facts))
-            for window in windows.values()
-            if window.listed_more and window.carrier is not None and window.facts is not None
-        ]
-        if more:
-            await session.execute(
-                """
-                UPDATE notifier.notifications n SET facts = asked.facts
-                FROM unnest($1::date[], $2::uuid[], $3::bytea[]) AS asked (day, id, facts)
-                WHERE n.day = asked.day AND n.id = asked.id
-                """,
-                *columns(more, 3),
-            )
+
+    async def _write_carriers(self, session: Session, carriers: Sequence[_Carrier]) -> None:
+        if not carriers:
+            return
+        await session.execute(
+            """
+            UPDATE notifier.notifications n
+            SET facts = asked.facts, expires_at = asked.expires_at, hand_over_by = asked.hand_over_by
+            FROM unnest($1::date[], $2::uuid[], $3::bytea[], $4::timestamptz[], $5::timestamptz[])
+                AS asked (day, id, facts, expires_at, hand_over_by)
+            WHERE n.day = asked.day AND n.id = asked.id
+            """,
+            *columns(
+                [
+                    (
+                        each.day,
+                        each.id,
+                        self._sealer.seal_facts(each.id, each.facts),
+                        each.expires_at,
+                        each.hand_over_by,
+                    )
+                    for each in carriers
+                ],
+                5,
+            ),
+        )
+
+
+def _list(rows: list[Row], index: int, carrier: _Carrier) -> None:
+    """This one's facts go with the carrier's, in the ledger or in the batch; it ends, and names the carrier."""
+    event, row = rows[index]
+    carrier.take_in(row)
+    if carrier.index is not None:
+        carrying, its = rows[carrier.index]
+        rows[carrier.index] = (
+            carrying,
+            replace(its, facts=carrier.facts, expires_at=carrier.expires_at, hand_over_by=carrier.hand_over_by),
+        )
+    rows[index] = (event, replace(row, state="superseded", reason="in-summary", listed_in=carrier.id))
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """None: without end."""
+    return None if one is None or other is None else max(one, other)
 
 
 def _is_throttled(row: Notification) -> bool:

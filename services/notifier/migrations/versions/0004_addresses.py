@@ -1,7 +1,8 @@
 """Addresses that take no mail any more, those a member has left, and what waits to leave in one summary.
 
-Safe beside running services of the version before: tables that it does not know, a column without a default that it
-neither reads nor writes, and a wider check.
+Services of the version before may run beside it: tables that they do not know, a column without a default that they
+neither read nor write, and a wider check. What they do not know either is a summary: they send its first action alone.
+So THROTTLE_SECONDS=0 for the new ones until none of them runs (docs/operations.md).
 """
 
 from alembic import op
