@@ -24,7 +24,7 @@ demo: ## A day in the life of a member, on a real Kafka and PostgreSQL. ONCE=1 c
 .PHONY: test
 test: static ## Everything: check, then all tests on a real broker and database. One pytest run.
 	@$(PYTHON) bootstrap.py test
-	@$(PYTEST) $(SLOW) --numprocesses=3 --dist=loadgroup --no-loadscope-reorder
+	@$(PYTEST) $(SLOW) --numprocesses=4 --dist=loadgroup --no-loadscope-reorder
 
 .PHONY: check
 check: static ## The fast half of test, without broker and database.
