@@ -56,7 +56,7 @@ async def born_suppressed(session: Session, rows: list[Row], sealer: Sealer) -> 
     reasons = await _in_force(session, set(hashes.values()))
     if not reasons:
         return rows
-    return [(event, _judged(row, reasons.get((hashes.get(row.id), row.channel)))) for event, row in rows]
+    return [(event, _judged(row, reasons.get((hashes.get(row.id, b""), row.channel)))) for event, row in rows]
 
 
 async def taking_mail(session: Session, members: dict[str, Known], sealer: Sealer) -> dict[str, Known]:
