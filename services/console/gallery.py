@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 LIST = "messages.json"
+DOUBTS = "doubts.json"
 
 
 class GalleryError(Exception):
@@ -30,6 +31,14 @@ class Message:
     attached: Sequence[str]
     sms: dict[str, Any] | None
     portal: dict[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A fact of a brand on which sources disagree: what is said of it, and what else was found."""
+
+    brand: str
+    doubt: str
 
 
 class Gallery:
@@ -57,6 +66,16 @@ class Gallery:
                 "What CONSOLE_GALLERY_DIR names is no gallery of this version, or not all of it."
             ) from None
         return self._read[1]
+
+    def doubts(self) -> Sequence[Doubt] | None:
+        """None: there is no gallery of this version to say."""
+        if self._folder is None:
+            return None
+        try:
+            listed = json.loads((self._folder / DOUBTS).read_text("utf-8"))
+            return [Doubt(entry["brand"], entry["doubt"]) for entry in listed]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def mail(self, name: str) -> str | None:
         """The HTML of a mail that the list names; None: it names none such. Raises `GalleryError`."""

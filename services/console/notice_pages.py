@@ -41,7 +41,7 @@ class NoticePages:
         }
         return self._pages.page(
             "notices.html", here=HERE, now=self._clock.now(), notices=notices, brands=brands, missing=missing,
-            count=len(messages), still=True,
+            count=len(messages), doubts=self._gallery.doubts() or (), still=True,
         )  # fmt: skip
 
     async def one(self, request: Request) -> Response:

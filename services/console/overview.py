@@ -7,6 +7,7 @@ from typing import Literal
 
 from services.console.broker import GroupOnTopic
 from services.console.figures import LATE_SECONDS, LATE_SHARE, WORRY_SECONDS, Complaints, Figures, Lane
+from services.console.gallery import Doubt
 from services.console.pages import link, number, span
 from services.console.standstill import AFTER_SECONDS
 
@@ -79,10 +80,18 @@ class Overview:
 
 
 def overview_of(
-    figures: Figures, dead_letters: int | None, now: datetime, groups: Sequence[GroupOnTopic] = ()
+    figures: Figures,
+    dead_letters: int | None,
+    now: datetime,
+    groups: Sequence[GroupOnTopic] = (),
+    doubts: Sequence[Doubt] | None = None,
 ) -> Overview:
-    """`dead_letters`: of the last 24 hours, None while the broker does not say; `groups`: as it saw them last."""
+    """`dead_letters`: of the last 24 hours, None while the broker does not say; `groups`: as it saw them last; `doubts`
+    None: no gallery says.
+    """
     waiting = [_waiting(figures), _standing(groups), _suppressed(figures), _dead(dead_letters)]
+    if doubts is not None:
+        waiting.append(_doubted(doubts))
     leaving = [_unsent(name, figures.lanes.get(name), now) for name in LANES]
     left = [_late(figures), _expired(figures), _unknown(figures), _outbox(figures)]
     return Overview(
@@ -183,6 +192,11 @@ def _standing(groups: Sequence[GroupOnTopic]) -> Tile:
 def _suppressed(figures: Figures) -> Tile:
     said = "mail came back for good, or the phone answered STOP"
     return Tile("Suppressed addresses", number(figures.suppressed), said, "/suppressions")
+
+
+def _doubted(doubts: Sequence[Doubt]) -> Tile:
+    """It breaks no promise and may stay for months: a number, and not something that wants a look every night."""
+    return Tile("Brand facts in doubt", number(len(doubts)), "their sources disagree", "/notices#doubts")
 
 
 def _dead(count: int | None) -> Tile:

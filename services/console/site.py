@@ -135,5 +135,5 @@ class Site:
         now = self._clock.now()
         told, seen = await figures(self._database, now), self._broker.seen
         dead = None if seen is None else sum(seen.dead.values())
-        overview = overview_of(told, dead, now, () if seen is None else seen.groups)
+        overview = overview_of(told, dead, now, () if seen is None else seen.groups, self._gallery.doubts())
         return self._pages.page("overview.html", overview=overview, in_words=IN_WORDS, here="/", now=now)

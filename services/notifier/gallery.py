@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from schemas.notifications import InAppMessageV1
+from services.notifier.brands import Brand
 from services.notifier.compose import ComposeError, Composer
 from services.notifier.samples import Sample
 from services.notifier.sms_text import sms_parts
@@ -62,6 +63,12 @@ def write(folder: Path, samples: Iterable[Sample], composer: Composer, before: C
     entries = json.dumps([each.entry for each in shown], ensure_ascii=False, indent=1)
     (folder / "messages.json").write_text(entries, encoding="utf-8")
     return len(shown)
+
+
+def write_doubts(folder: Path, brands: Mapping[str, Brand]) -> None:
+    """`doubts.json` in the folder: facts of the brands on which sources disagree, for the console to show."""
+    doubts = [{"brand": brand.id, "doubt": doubt} for brand in brands.values() for doubt in brand.doubts]
+    (folder / "doubts.json").write_text(json.dumps(doubts, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 def _side_by_side(sample: Sample, composer: Composer, before: Composer | None) -> Iterator[Shown]:

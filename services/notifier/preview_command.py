@@ -29,6 +29,7 @@ def preview(out: Path, notices: frozenset[str], against: str | None) -> str:
     count = gallery.write(out, wanted, load_catalogue(brands, notices), before)
     if before is not None and not count:
         return f"Nothing differs from {against}."
+    gallery.write_doubts(out, brands)
     return f"{count} messages in {out / 'index.html'}"
 
 

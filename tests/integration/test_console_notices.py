@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services.notifier.brands import load_brands
 from services.notifier.preview_command import preview
 from tests.support.console import asked, running, settings
 from tests.support.database import temporary_database
@@ -46,6 +47,16 @@ async def test_every_notice_is_listed_in_each_brand_and_language(http: httpx.Asy
     links = {unescape(each) for each in re.findall(r'href="(/notices/[^"]*\?[^"]*)"', listed)}
     messages = json.loads((folder / "messages.json").read_text("utf-8"))
     assert links == {f"/notices/{m['notice']}?brand={m['brand']}&language={m['locale']}" for m in messages}
+
+
+async def test_facts_of_a_brand_on_which_sources_disagree_are_shown_and_counted(http: httpx.AsyncClient) -> None:
+    doubts = [doubt for brand in load_brands().values() for doubt in brand.doubts]
+    assert doubts
+    listed = unescape(await page(http, "/notices"))
+    assert [doubt for doubt in doubts if doubt not in listed] == []
+    tile = re.search(r'href="/notices#doubts".*?</li>', await page(http, "/"), re.DOTALL)
+    assert tile is not None
+    assert f">{len(doubts)}<" in tile[0]
 
 
 async def test_a_notice_shows_its_mail_light_dark_and_on_a_phone_in_frames_that_may_do_nothing(
