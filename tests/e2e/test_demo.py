@@ -18,6 +18,8 @@ from tests.support.waiting import wait_for
 
 PROGRAM = Path(sys.executable).with_name("member-notices")
 ENDS_WITHIN_SECONDS = 120.0
+GALLERY_SECONDS = 120.0
+"""Some seconds of work, beside three other tests and the demo itself."""
 
 
 class Demo:
@@ -73,7 +75,8 @@ def started(tmp_path: Path, *options: str) -> Iterator[Demo]:
 
 async def the_gallery_is_shown(links: list[str]) -> None:
     (link,) = links
-    await wait_for(lambda: httpx.get(f"{link}cm-pin-blocked-fr.html").status_code == 200, "a page of the gallery")
+    page = f"{link}cm-pin-blocked-fr.html"
+    await wait_for(lambda: httpx.get(page).status_code == 200, "a page of the gallery", within_seconds=GALLERY_SECONDS)
     await wait_for(lambda: "Votre code PIN est bloqué" in httpx.get(link).text, "its first page")
 
 

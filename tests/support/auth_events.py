@@ -15,6 +15,8 @@ import httpx
 from services.auth_events.publishers import new_token
 from tests.support.waiting import wait_for
 
+START_SECONDS = 120.0
+"""On two cores beside three other tests and their brokers."""
 ROOT = Path(__file__).parents[2]
 START = """
 import asyncio, sys
@@ -112,8 +114,15 @@ class AuthEvents:
             self._process = subprocess.Popen(  # noqa: ASYNC220 (a fork of milliseconds; stop() must work without a loop)
                 [sys.executable, "-c", START], env=self._environment, cwd=ROOT, stdout=log, stderr=log
             )
-        listening = await wait_for(lambda: self.lines("listening") or self._ended(), "listening auth_events")
-        assert isinstance(listening, list), self.log
+        try:
+            listening = await wait_for(
+                lambda: self.lines("listening") or self._ended(), "listening auth_events", within_seconds=START_SECONDS
+            )
+            assert isinstance(listening, list), self.log
+        except BaseException:
+            # Nobody leaves what was not entered, and it would go on with a database that another test gets next.
+            await self.stop()
+            raise
         self.http.base_url = httpx.URL(f"http://127.0.0.1:{listening[-1]['port']}")
         return self
 

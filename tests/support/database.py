@@ -57,18 +57,32 @@ async def temporary_database(server_dsn: str, *, template: str | None = None) ->
     try:
         yield dsn
     finally:
-        if template and await _emptied(dsn, template):
-            idle.append(dsn)
+        if template and await _emptied(dsn, template) and (renamed := await _renamed(server_dsn, dsn)):
+            idle.append(renamed)
         else:
             for each in (dsn, *_idle.pop(dsn, ())):  # with its own copies, where it was a template
                 await _execute(server_dsn, f'DROP DATABASE "{_name_of(each)}" WITH (FORCE)')
 
 
 async def _created(server_dsn: str, template: str | None) -> str:
-    name = f"test_{uuid.uuid4().hex}"
     suffix = f' TEMPLATE "{_name_of(template)}" STRATEGY FILE_COPY' if template else ""
-    await _execute(server_dsn, f'CREATE DATABASE "{name}"{suffix}')
-    return urlunsplit(urlsplit(server_dsn)._replace(path=f"/{name}"))
+    dsn = _new(server_dsn)
+    await _execute(server_dsn, f'CREATE DATABASE "{_name_of(dsn)}"{suffix}')
+    return dsn
+
+
+async def _renamed(server_dsn: str, dsn: str) -> str | None:
+    """A process that a test has left behind does not find it again. None: somebody is connected once more."""
+    new = _new(server_dsn)
+    try:
+        await _execute(server_dsn, f'ALTER DATABASE "{_name_of(dsn)}" RENAME TO "{_name_of(new)}"')
+    except asyncpg.ObjectInUseError:
+        return None
+    return new
+
+
+def _new(server_dsn: str) -> str:
+    return urlunsplit(urlsplit(server_dsn)._replace(path=f"/test_{uuid.uuid4().hex}"))
 
 
 async def _emptied(dsn: str, template: str) -> bool:
