@@ -56,7 +56,7 @@ SAID: dict[str, dict[str, tuple[str, ...]]] = {
         "de": (
             "das Passwort für Ihr Konto",
             "wurde zurückgesetzt",
-            "Wenn Sie nichts davon wissen",
+            "Wenn Sie das nicht waren",
             "lassen sich nicht abbestellen",
         ),
     },
@@ -150,7 +150,7 @@ SAID: dict[str, dict[str, tuple[str, ...]]] = {
         "de": (
             "Bei Ihrer nächsten Anmeldung richten Sie",
             "neu ein",
-            "Wenn Sie nichts davon wissen",
+            "Wenn Sie das nicht waren",
             "lassen sich nicht abbestellen",
         ),
     },
@@ -165,7 +165,7 @@ SAID: dict[str, dict[str, tuple[str, ...]]] = {
         "fr": ("24 mois après la fin de votre couverture", "téléchargez ce que vous souhaitez conserver"),
         "nl": ("24 maanden na het einde van uw dekking", "download wat u wilt bewaren"),
         "de": (
-            "bis 24 Monate nach dem Ende Ihres Versicherungsschutzes",
+            "24 Monate nach dem Ende Ihres Versicherungsschutzes",
             "laden Sie herunter, was Sie behalten möchten",
         ),
     },

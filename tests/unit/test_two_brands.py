@@ -203,7 +203,7 @@ NEW_PASSWORD = {
 USUAL_WAY = {
     "en": "Contact us at once, in the way that you usually do.",
     "fr": "Contactez-nous immédiatement, par votre moyen de contact habituel.",
-    "nl": "Neem meteen contact met ons op, op de manier die u gewend bent.",
+    "nl": "Neem meteen contact met ons op zoals u dat gewoonlijk doet.",
     "de": "Wenden Sie sich sofort an uns, und zwar auf dem gewohnten Weg.",
 }
 SECURITY = {notice.name for notice in CATALOGUE if notice.lane == "security"}
