@@ -57,7 +57,7 @@ SAID: dict[str, dict[str, tuple[str, ...]]] = {
             "das Passwort für Ihr Konto",
             "wurde zurückgesetzt",
             "Wenn Sie das nicht waren",
-            "lassen sich nicht abbestellen",
+            "lassen sich nicht ausschalten",
         ),
     },
     "account-locked": {
@@ -95,7 +95,7 @@ SAID: dict[str, dict[str, tuple[str, ...]]] = {
             "auch anrufen: +32 3 217 68 68",
             "ein Formular für Hilfe bei der Anmeldung",
             "Wenn die Anmeldeversuche nicht von Ihnen stammen",
-            "lassen sich nicht abbestellen",
+            "lassen sich nicht ausschalten",
         ),
     },
     "unlock-account": {
@@ -151,7 +151,7 @@ SAID: dict[str, dict[str, tuple[str, ...]]] = {
             "Bei Ihrer nächsten Anmeldung richten Sie",
             "neu ein",
             "Wenn Sie das nicht waren",
-            "lassen sich nicht abbestellen",
+            "lassen sich nicht ausschalten",
         ),
     },
     "welcome": {
