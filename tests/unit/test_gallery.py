@@ -18,7 +18,7 @@ def test_every_message_of_the_catalogue_is_in_it(tmp_path: Path) -> None:
     index = (tmp_path / "index.html").read_text("utf-8")
     assert {notice.name for notice in CATALOGUE} <= {each["id"] for each in Page(index).attributes["section"]}
     mails = {sample.id.replace("/", "-") + ".html" for sample in every if sample.channel == "email"}
-    assert {path.name for path in tmp_path.iterdir()} == mails | {"index.html", "messages.json"}
+    assert {path.name for path in tmp_path.iterdir()} == mails | {"index.html", "messages.json", "doubts.json"}
     assert index.count("<figure class=sms>") == sum(sample.channel == "sms" for sample in every)
 
 
