@@ -181,10 +181,10 @@ class Hooks:
         except UnavailableError:
             log.error("upstream_not_accepted", upstream=name, status=503)
             raise RefusedError(problems.unavailable(RETRY_AFTER_SECONDS)) from None
+        upstream = request.headers.get(traces.HEADER)
         for signal, fate in zip(signals, fates, strict=True):
             self._metrics.record_event(name, fate)
             if fate in {"told", "waiting"}:
-                upstream = request.headers.get(traces.HEADER)
                 traces.published(signal.source, signal.id, signal.type, request.state.began, upstream, fate=fate)
         ignored = [finding.reason for finding in findings if not isinstance(finding, Signal)]
         for reason in ignored:

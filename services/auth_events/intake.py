@@ -92,8 +92,8 @@ class Intake:
                 raise RefusedError(problems.unavailable(RETRY_AFTER_SECONDS)) from None
             self.metrics.record_accepted(publisher.name, types.elements(), place)
             told.info("events_accepted", status=202, place=place)
+            upstream = request.headers.get(traces.HEADER)
             for event in events:
-                upstream = request.headers.get(traces.HEADER)
                 traces.published(event.source, event.id, event.type, began, upstream, place=place)
         return JSONResponse({"accepted": len(events)}, status_code=202)
 

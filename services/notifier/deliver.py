@@ -280,10 +280,11 @@ class Delivery:
 def _trace(
     name: str, row: Leased, began: int, *, failed: str | None, kind: traces.Kind = "INTERNAL", **said: traces.Value
 ) -> None:
-    about = (("notice", row.notice), ("lane", row.lane), ("channel", row.channel), ("role", row.role))
+    if not traces.on():
+        return
     traces.step(
-        name, row.event_source, row.event_id, began, kind=kind, failed=failed,
-        notification=str(row.id), **dict(about), **said,
+        name, row.event_source, row.event_id, began, kind=kind, failed=failed, notification=str(row.id),
+        notice=row.notice, lane=row.lane, channel=row.channel, role=row.role, **said,
     )  # fmt: skip
 
 

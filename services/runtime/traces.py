@@ -52,6 +52,11 @@ async def stop() -> None:
         await asyncio.to_thread(telling.join, FLUSH_SECONDS)
 
 
+def on() -> bool:
+    """Whether spans go anywhere: for who would gather what they say for each message."""
+    return _spans is not None
+
+
 def since() -> int:
     """Now, in nanoseconds since the epoch, by the machine's clock: a demo's would put a mail's spans weeks apart."""
     return time.time_ns()
