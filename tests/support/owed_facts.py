@@ -19,7 +19,7 @@ NEVER_ASKED = {
     "en": "We never ask you by e-mail to send us personal details or to change them.",
     "fr": "Nous ne vous demandons jamais par e-mail de nous envoyer des données personnelles ni de les modifier.",
     "nl": "Wij vragen u nooit per e-mail om ons persoonlijke gegevens te sturen of om die te wijzigen.",
-    "de": "Wir bitten Sie nie per E-Mail, uns persönliche Daten zu senden oder Ihre Daten zu ändern.",
+    "de": "Wir bitten Sie nie per E-Mail, uns persönliche Daten zu senden oder diese zu ändern.",
 }
 MINUTES = {"en": "minutes", "fr": "minutes", "nl": "minuten", "de": "Minuten"}
 HOURS = {"en": "hours", "fr": "heures", "nl": "uur", "de": "Stunden"}
