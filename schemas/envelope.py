@@ -16,15 +16,15 @@ Every refusal is an `EventError` with a code from the list below and the path of
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from schemas.topics import DATA_OF_TYPE
+from schemas.topics import DATA_OF_TYPE, TOPIC_OF_TYPE
 from schemas.types import Data, MemberId, Time
 
 STRUCTURED = "application/cloudevents+json"
@@ -98,6 +98,29 @@ def read_record(headers: Headers, value: bytes | None) -> Event[Data]:
     if b"\\u0000" in value:
         refuse_unstorable(document)
     return _validated(document, publishing=False)
+
+
+class Record(Protocol):
+    """Where a consumer found an event."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+def read_in_place(record: Record) -> Event[Data]:
+    """`read_record`, of an event on its own topic, under its subject as the key.
+
+    The key decides the partition, and with it the order of what happens to one subject.
+    """
+    event = read_record(record.headers, record.value)
+    belongs_on = TOPIC_OF_TYPE[event.type].name
+    if record.topic != belongs_on:
+        raise EventError("topic-mismatch", "type", f"belongs on {belongs_on}")
+    if record.key != event.subject.encode():
+        raise EventError("key-mismatch", "record key", "must be the subject")
+    return event
 
 
 def read_event(document: Any, *, publishing: bool = False) -> Event[Data]:

@@ -4,21 +4,18 @@ Every record of it is about us: what cannot be read is a dead letter here too, s
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.envelope import EventError
+from schemas.envelope import EventError, read_in_place
 from schemas.members import ContactV1
-from schemas.topics import CONTACTS
 from schemas.types import MemberId
 from services.auth_events.identities import Known, identity_of, runs
 from services.auth_events.metrics import UpstreamMetrics
-from services.auth_events.records import event_on
 from services.auth_events.whose import Whose
 from services.runtime.clock import Clock
 from services.runtime.intake import Intake, Letter
-from services.runtime.kafka import Batch, Record
+from services.runtime.kafka import Batch, Record, time_of
 
 _MEMBER: TypeAdapter[str] = TypeAdapter(MemberId)
 
@@ -51,7 +48,7 @@ def known_of(record: Record) -> Known:
     """Raises `EventError`."""
     if record.value is None:
         return _tombstone(record)
-    event = event_on(CONTACTS, record)
+    event = read_in_place(record)
     assert isinstance(event.data, ContactV1)
     return Known(
         member=event.subject,
@@ -66,4 +63,6 @@ def _tombstone(record: Record) -> Known:
         member = _MEMBER.validate_python((record.key or b"").decode())
     except (UnicodeDecodeError, ValidationError):
         raise EventError("key-mismatch", "record key", "must be a member id") from None
-    return Known(member=member, version=None, time=datetime.fromtimestamp(record.timestamp / 1000, UTC))
+    if (at := time_of(record)) is None:
+        raise EventError("attribute-invalid", "record timestamp")
+    return Known(member=member, version=None, time=at)

@@ -8,11 +8,9 @@ of `member-notices dead-letters`, which knows it by its origin, and one replay m
 
 from collections.abc import Sequence
 
-from schemas.envelope import EventError, parse_json
-from schemas.topics import ACTIVITY
+from schemas.envelope import EventError, parse_json, read_in_place
 from services.auth_events.access import AHEAD, Heard, heard_of
 from services.auth_events.metrics import TimerMetrics
-from services.auth_events.records import event_on
 from services.auth_events.timers import Timers
 from services.runtime.clock import Clock
 from services.runtime.intake import Intake, Letter
@@ -48,7 +46,7 @@ class Coverage:
 
     def _read(self, record: Record) -> Heard | None:
         """Older than any horizon is well: what counts is the day on which coverage ended. Raises `EventError`."""
-        heard = heard_of(event_on(ACTIVITY, record))
+        heard = heard_of(read_in_place(record))
         if heard is not None and heard.time > self._clock.now() + AHEAD:
             # It would hold against everything that is really later.
             raise EventError("outside-dedupe-horizon", "time", "at most 5 minutes ahead")

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.envelope import Event, EventError, new_event
+from schemas.envelope import Event, EventError, new_event, read_in_place
 from schemas.identity import NewSignOnDetectedV1, SignedOnV1
-from schemas.topics import SIGN_ONS
 from services.auth_events.access import AHEAD, SOURCE
 from services.auth_events.browser import fingerprint, words_of
 from services.auth_events.metrics import SignOn, UpstreamMetrics
-from services.auth_events.records import event_on, told
+from services.auth_events.records import told
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Session
 from services.runtime.failpoints import failpoint
@@ -168,7 +167,7 @@ class SignOns:
 
     def _read(self, record: Record) -> Visit:
         """Raises `EventError`."""
-        event = event_on(SIGN_ONS, record)
+        event = read_in_place(record)
         assert isinstance(event.data, SignedOnV1)
         if event.data.signed_on_at > self._clock.now() + AHEAD:
             # It would keep its browser known for longer than 90 days.

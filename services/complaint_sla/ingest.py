@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from schemas.envelope import Event, EventError, read_record
+from schemas.envelope import Event, EventError, read_in_place
 from schemas.notifications import OutcomeV1
-from schemas.topics import LIFECYCLE, OUTCOMES, TOPIC_OF_TYPE
 from schemas.types import Data
 from services.complaint_sla import metrics
 from services.complaint_sla.case import SOURCE, Case
@@ -33,20 +32,13 @@ class Ingest:
         self._rulebook = rulebook
         self._clock = clock
 
-    async def lifecycle(self, batch: Batch, intake: Intake) -> None:
-        """The handler of `complaints.lifecycle.v1`."""
-        await self._take(batch, intake, LIFECYCLE.name)
-
-    async def outcomes(self, batch: Batch, intake: Intake) -> None:
-        """The handler of `notifications.outcomes.v1`: only what became of our own letters is ours."""
-        await self._take(batch, intake, OUTCOMES.name)
-
-    async def _take(self, batch: Batch, intake: Intake, topic: str) -> None:
+    async def take(self, batch: Batch, intake: Intake) -> None:
+        """Of `notifications.outcomes.v1`, only what became of our own letters is ours."""
         entries: list[tuple[Record, Heard]] = []
         letters: list[Letter] = []
         for record in batch.records:
             try:
-                event = _read(record, topic)
+                event = read_in_place(record)
             except EventError as error:
                 letters.append(Letter(record, error))
                 continue
@@ -116,12 +108,3 @@ def _is_outcome(entry: Heard) -> bool:
 
 def _is_ours(event: Event[Data]) -> bool:
     return not isinstance(event.data, OutcomeV1) or event.data.cause.source == SOURCE
-
-
-def _read(record: Record, topic: str) -> Event[Data]:
-    event = read_record(record.headers, record.value)
-    if TOPIC_OF_TYPE[event.type].name != topic:
-        raise EventError("topic-mismatch", "type", f"belongs on {TOPIC_OF_TYPE[event.type].name}")
-    if record.key != event.subject.encode():
-        raise EventError("key-mismatch", "record key", "must be the subject")
-    return event

@@ -94,7 +94,7 @@ class ComplaintSla:
         stopping = self.process.stopping
         await self._clock_watch.compare()
         await self._progress.know(partitions)
-        for topic, handler in ((LIFECYCLE.name, self._ingest.lifecycle), (OUTCOMES.name, self._ingest.outcomes)):
+        for topic in READ:
             drain = Drain()
             intake = self._intakes[topic] = Intake(
                 publisher=self._publisher,
@@ -109,7 +109,7 @@ class ComplaintSla:
                 self._broker,
                 [topic],
                 group_id=f"{self._settings.kafka_group}-{topic}",
-                handler=partial(handler, intake=intake),
+                handler=partial(self._ingest.take, intake=intake),
                 supervisor=self.process,
                 drain=drain,
                 instance_id=self._settings.kafka_instance_id,

@@ -16,7 +16,7 @@ from services.console.pages import Pages
 from services.console.redacted import shown
 from services.runtime.clock import Clock
 from services.runtime.dead_letters import DeadLetter, DeadLetterError, read_dead_letter
-from services.runtime.kafka import Record
+from services.runtime.kafka import Record, time_of
 from services.runtime.service_desk import RefusedError, only
 
 LAST = 20
@@ -81,10 +81,10 @@ class BrokerPages:
         groups = [group for group in look.groups if group.topic == name]
         unread = {group.group: await self._age(group, ends) for group in groups if group.behind}
         records = [] if name in DEAD_LETTERS else await self._last([name], look)
-        last = sorted(map(shown, records), key=lambda each: each.at, reverse=True)[: LAST * 2]
+        last = sorted(records, key=lambda each: each.timestamp, reverse=True)[: LAST * 2]
         return self._pages.page(
             "topic.html", here="/topics", now=self._clock.now(), name=name, ends=ends, groups=groups, unread=unread,
-            records=last, contract=TOPICS[name], dead=name in DEAD_LETTERS, look=look,
+            records=[*map(shown, last)], contract=TOPICS[name], dead=name in DEAD_LETTERS, look=look,
         )  # fmt: skip
 
     async def dead_letters(self, request: Request) -> Response:
@@ -119,8 +119,8 @@ class BrokerPages:
             for number, offset in group.committed.items()
             if offset < ends.get(number, 0)
         }
-        times = [record.timestamp / 1000 for record in await self._read(next_)]
-        return datetime.now(UTC) - datetime.fromtimestamp(min(times), UTC) if times else None
+        times = [at for record in await self._read(next_) if (at := time_of(record)) is not None]
+        return datetime.now(UTC) - min(times) if times else None
 
     async def _read(self, wanted: Mapping[TopicPartition, tuple[int, int]]) -> list[Record]:
         try:

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from schemas.envelope import EventError, read_record
 from schemas.masking import masked
-from services.runtime.kafka import Record
+from services.runtime.kafka import Record, time_of
 
 _PLACE = re.compile(r"[a-z0-9.-]+/[0-9]+/[0-9]+")
 
@@ -19,7 +19,7 @@ class Shown:
 
     partition: int
     offset: int
-    at: datetime
+    at: datetime | None
     size: int
     type: str
     id: str = ""
@@ -29,8 +29,7 @@ class Shown:
 
 def shown(record: Record) -> Shown:
     """Only what the contract's model accepted: its id, subject and the names of its fields are of a known shape."""
-    at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-    size = len(record.value or b"")
+    at, size = time_of(record), len(record.value or b"")
     try:
         event = read_record(record.headers, record.value)
     except EventError:

@@ -4,11 +4,10 @@ The handler never raises for the data's sake; what surrounds a transaction is `r
 """
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
-from schemas.envelope import Event, EventError, read_record
+from schemas.envelope import Event, EventError, read_in_place
 from schemas.members import ContactV1
-from schemas.topics import TOPIC_OF_TYPE
 from schemas.types import Data
 from services.notifier import metrics
 from services.notifier.ledger.accepting import Accepting
@@ -18,7 +17,7 @@ from services.notifier.ledger.upkeep import AHEAD, HORIZON
 from services.runtime import traces
 from services.runtime.clock import Clock
 from services.runtime.intake import Intake, Letter, origin_of
-from services.runtime.kafka import Batch, Record
+from services.runtime.kafka import Batch, Record, time_of
 
 
 class Acceptor:
@@ -101,10 +100,7 @@ class Acceptor:
 
 
 def _read(record: Record, now: datetime) -> Event[Data]:
-    event = read_record(record.headers, record.value)
-    if TOPIC_OF_TYPE[event.type].name != record.topic:
-        raise EventError("topic-mismatch", "type", f"belongs on {TOPIC_OF_TYPE[event.type].name}")
-    _refuse_other_key(record, event.subject)
+    event = read_in_place(record)
     if not (now - HORIZON).date() <= event.time.date() or event.time > now + AHEAD:
         raise EventError("outside-dedupe-horizon", "time", "130 days back to 5 minutes ahead")
     return event
@@ -113,10 +109,8 @@ def _read(record: Record, now: datetime) -> Event[Data]:
 def _contact(record: Record, brands: Container[str]) -> StoredContact:
     if record.value is None:
         return _tombstone(record)
-    event = read_record(record.headers, record.value)
-    if not isinstance(event.data, ContactV1):
-        raise EventError("topic-mismatch", "type", f"belongs on {TOPIC_OF_TYPE[event.type].name}")
-    _refuse_other_key(record, event.subject)
+    event = read_in_place(record)
+    assert isinstance(event.data, ContactV1)
     if event.data.brand not in brands:
         raise EventError("brand-unknown", "data.brand", "no such brand folder")
     return StoredContact(event.subject, event.time, event.data)
@@ -126,14 +120,6 @@ def _tombstone(record: Record) -> StoredContact:
     """Nothing of it was ever validated: its key is bytes, its timestamp the producer's."""
     if record.key is None:
         raise EventError("attribute-missing", "record key")
-    try:
-        at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise EventError("attribute-invalid", "record timestamp") from None
+    if (at := time_of(record)) is None:
+        raise EventError("attribute-invalid", "record timestamp")
     return StoredContact(record.key.decode("utf-8", "replace"), at, None)
-
-
-def _refuse_other_key(record: Record, subject: str) -> None:
-    """The key decides the partition, and with it the order of a member's events."""
-    if record.key != subject.encode():
-        raise EventError("key-mismatch", "record key", "must be the subject")

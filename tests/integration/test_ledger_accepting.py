@@ -685,7 +685,7 @@ async def test_a_contact_nobody_can_use_is_a_dead_letter_and_its_neighbours_are_
             Read(None, b"\x00", topic=CONTACTS.name),
             Read(None, None, topic=CONTACTS.name),
             Read(None, member.encode(), topic=CONTACTS.name, timestamp=10**17),
-            record_of(password_changed(member)),
+            replace(record_of(password_changed(member)), topic=CONTACTS.name),
             record_of(contact(member)),
         )
     )
