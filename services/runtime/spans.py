@@ -20,7 +20,6 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from services.runtime.traces import Kind, Value, ids
 from services.runtime.vitals import build_version
 
 EXPORT_SECONDS = 5
@@ -43,27 +42,27 @@ class Spans:
     def write(
         self,
         name: str,
-        kind: Kind,
-        event: tuple[str, str],
+        kind: str,
+        ids: tuple[int, int],
         began: int,
         *,
-        said: Mapping[str, Value],
+        said: Mapping[str, str | int | None],
         first: bool = False,
         link: tuple[int, int] | None = None,
         failed: str | None = None,
     ) -> None:
-        """From `began`, nanoseconds since the epoch, until now."""
-        source, id_ = event
-        about = {"cloudevents.event_source": source, "cloudevents.event_id": id_, **said}
-        trace, span = ids(source, id_)
-        self._ids.next = (trace, span) if first else None
+        """From `began`, nanoseconds since the epoch, until now. `ids`: of the trace, and of its first span.
+
+        `kind`: the name of a `SpanKind`.
+        """
+        self._ids.next = ids if first else None
         told = self._tracer.start_span(
             name,
-            context=Context() if first else set_span_in_context(NonRecordingSpan(_context(trace, span)), Context()),
+            context=Context() if first else set_span_in_context(NonRecordingSpan(_context(*ids)), Context()),
             kind=SpanKind[kind],
             start_time=began,
             links=[] if link is None else [Link(_context(*link))],
-            attributes={key: value for key, value in about.items() if value is not None},
+            attributes={key: value for key, value in said.items() if value is not None},
         )
         if failed is not None:
             told.set_status(Status(StatusCode.ERROR, failed))

@@ -78,8 +78,8 @@ def published(  # noqa: PLR0913, PLR0917, RUF100 (a span is many things)
 ) -> None:
     """The first span of an event's trace: in the service that brings it in. `upstream`: the request's `traceparent`."""
     if _spans is not None:
-        said |= {TYPE: type}
-        _spans.write("publish", "PRODUCER", (source, id), began, first=True, link=linked(upstream), said=said)
+        said = _about(source, id) | {TYPE: type} | said
+        _spans.write("publish", "PRODUCER", ids(source, id), began, first=True, link=linked(upstream), said=said)
 
 
 def accepted(record: Record, source: str, id: str, type: str, began: int) -> None:
@@ -89,9 +89,9 @@ def accepted(record: Record, source: str, id: str, type: str, began: int) -> Non
     upstream = next((value for name, value in record.headers if name == HEADER and value is not None), b"")
     ours = upstream == _traceparent(source, id).encode()
     _spans.write(
-        "accept", "CONSUMER", (source, id), began, first=not ours,
+        "accept", "CONSUMER", ids(source, id), began, first=not ours,
         link=None if ours else linked(upstream.decode("ascii", "replace")),
-        said={TYPE: type} | _place(record),
+        said=_about(source, id) | {TYPE: type} | _place(record),
     )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def step(
 ) -> None:
     """Whatever comes after. `failed`: a code of ours; an error's text may hold what a message holds."""
     if _spans is not None:
-        _spans.write(name, kind, (source, id), began, failed=failed, said=said)
+        _spans.write(name, kind, ids(source, id), began, failed=failed, said=_about(source, id) | said)
 
 
 def linked(traceparent: str | None) -> tuple[int, int] | None:
@@ -112,6 +112,10 @@ def linked(traceparent: str | None) -> tuple[int, int] | None:
 def _traceparent(source: str, id: str) -> str:
     trace, span = ids(source, id)
     return f"00-{trace:032x}-{span:016x}-01"
+
+
+def _about(source: str, id: str) -> dict[str, Value]:
+    return {"cloudevents.event_source": source, "cloudevents.event_id": id}
 
 
 def _place(record: Record) -> dict[str, Value]:
