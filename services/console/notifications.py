@@ -93,23 +93,33 @@ class Notifications:
         )
 
     async def _back_from(self, place: Place, wanted: Wanted, now: datetime, oldest: datetime) -> Found:
-        """Longer stretches while they are quick, shorter ones when they are not."""
+        """Longer stretches while they are quick, shorter ones when they are not.
+
+        The first is looked through whatever it takes, so that each page goes on; one that grew into a busy day is not.
+        """
         rows: list[Record] = []
         since, stretch, until = min(place.at, now), FIRST_STRETCH, time.monotonic() + SEARCH_SECONDS
         while since > oldest and len(rows) <= PAGE_ROWS:
             began = time.monotonic()
             if began > until:
                 return Found(rows, place, since)
-            since = max(since - stretch, oldest)
-            rows += await self._ask(wanted, now, since, place, PAGE_ROWS + 1 - len(rows))
-            place = Place(since, _FIRST_ID)
+            further = max(since - stretch, oldest)
+            seconds = None if stretch <= FIRST_STRETCH else until - began + SLOW_SECONDS
+            try:
+                rows += await self._ask(wanted, now, further, place, PAGE_ROWS + 1 - len(rows), seconds)
+            except TimeoutError:
+                return Found(rows, place, since)
+            since, place = further, Place(further, _FIRST_ID)
             taken = time.monotonic() - began
             stretch = stretch * 4 if taken < QUICK_SECONDS else stretch / 2 if taken > SLOW_SECONDS else stretch
         return _found(rows)
 
-    async def _ask(self, wanted: Wanted, now: datetime, since: datetime, before: Place, limit: int) -> Sequence[Record]:
+    async def _ask(  # noqa: PLR0913, PLR0917, RUF100 (a question)
+        self, wanted: Wanted, now: datetime, since: datetime, before: Place, limit: int, seconds: float | None = None
+    ) -> Sequence[Record]:
+        """Raises `TimeoutError` after `seconds`."""
         statement, arguments = question(wanted, now, since, before, limit)
-        return await self._database.fetch(statement, *arguments)
+        return await self._database.fetch(statement, *arguments, timeout=seconds)
 
 
 class Events:

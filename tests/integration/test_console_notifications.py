@@ -130,6 +130,22 @@ async def test_what_has_ended_and_what_is_open_stand_in_one_list_and_none_is_mis
     assert await all_pages(desk, f"/notifications{query}") == [str(row["id"]) for row in there]
 
 
+async def test_a_search_that_meets_a_busy_day_shows_what_it_has_and_goes_on_another_time(desk: Desk) -> None:
+    """A day that cannot be read for now stands for one that takes long."""
+    member = await desk.ledger.known()
+    busy = T0 - timedelta(days=2)
+    await desk.ledger.accept(code(member, "now"), code(member, "then", busy))
+    then, now = await ids_of(desk, member)
+    table = f"notifier.notifications_{busy:%Y%m%d}"
+    async with desk.ledger.database.acquire() as session, session.transaction():
+        await session.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        page = await desk.page("/notifications", notice="one-time-verification-code")
+    assert now in page
+    assert then not in page
+    assert "it is complete back to" in page
+    assert {now, then} <= set(await all_pages(desk, "/notifications?notice=one-time-verification-code"))
+
+
 async def all_pages(desk: Desk, path: str) -> list[str]:
     """The ids of a list, from page to page."""
     seen: list[str] = []
