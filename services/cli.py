@@ -292,18 +292,32 @@ def list_suppressions(
 
 
 @suppressions.command("lift")
-def lift_suppression(
-    id: Annotated[str, typer.Argument(help="The notification's UUID, as list shows it")],
+def lift_suppression(  # noqa: PLR0913, PLR0917, RUF100 (options)
     because: Why,
+    id: Annotated[str | None, typer.Argument(help="The notification's UUID, as list shows it")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="All that bounced since: 90m, 2h, 3d, or a time with its zone")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="... and before; now without it")] = None,
     who: Who = None,
+    yes: Yes = False,
 ) -> None:
-    """Send to that address again, from the next message on; recorded."""
-    from services.notifier.suppression_commands import lift
+    """Send to that address again, from the next message on; or to all that a relay's mistake closed (with --yes)."""
+    from datetime import UTC, datetime
+
+    from services.notifier.suppression_commands import lift, lift_between
+    from services.runtime.commands import time_of
     from services.runtime.settings import ProcessSettings, load
 
-    settings = load(ProcessSettings, "suppressions lift")
+    if (id is None) == (since is None) or (until and not since):
+        raise SystemExit("Name one notification, or all --since a time (and --until another); not both, not neither.")
+    settings, now = load(ProcessSettings, "suppressions lift"), datetime.now(UTC)
     who, because = _by_hand(who, because)
-    _run(lift(settings, id, because=because, who=who, say=typer.echo))
+    if id is not None:
+        _run(lift(settings, id, because=because, who=who, say=typer.echo))
+    elif since is not None:
+        first, last = time_of("--since", since, now), time_of("--until", until, now) if until else now
+        _run(lift_between(settings, first, last, because=because, who=who, yes=yes, say=typer.echo))
 
 
 letters = typer.Typer(help="Letters of complaints, kept as they left for six years.", no_args_is_help=True)
@@ -359,8 +373,9 @@ def _filter(reason: str | None, topic: str | None, since: str | None, **more: An
     from datetime import UTC, datetime
 
     from services.notifier import dead_letter_commands as commands
+    from services.runtime.commands import time_of
 
-    at = commands.since(since, datetime.now(UTC)) if since else None
+    at = time_of("--since", since, datetime.now(UTC)) if since else None
     return commands.Filter(reason=reason, topic=topic, since=at, **more)
 
 

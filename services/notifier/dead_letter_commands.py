@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from aiokafka.errors import KafkaError
 
@@ -22,8 +22,6 @@ from services.runtime.settings import ProcessSettings
 from services.runtime.vault import Vault, VaultError
 
 _ORIGIN = re.compile(r"[a-z0-9.-]+/[0-9]+/[0-9]+")
-_AGO = re.compile(r"([0-9]{1,4})(m|h|d)")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +45,6 @@ class Filter:
             and (not self.origins or letter.origin in self.origins)
             and (self.event is None or _is_event(letter, self.event, vault))
         )
-
-
-def since(text: str, now: datetime) -> datetime:
-    """`90m`, `2h`, `3d`, or an ISO time with its zone. Raises `CommandError`."""
-    if ago := _AGO.fullmatch(text):
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = datetime.min  # noqa: DTZ901 (without a zone, so refused below)
-    if at.tzinfo is None:
-        raise CommandError("--since takes 90m, 2h, 3d, or a time with its zone: 2026-11-22T12:00:00Z")
-    return at.astimezone(UTC)
 
 
 async def list_letters(settings: ProcessSettings, wanted: Filter, *, limit: int, as_json: bool, say: Say) -> int:

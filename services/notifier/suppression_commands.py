@@ -5,12 +5,13 @@ Each returns the exit status: 0, or 1 where something was refused.
 
 import json
 from dataclasses import asdict
+from datetime import datetime
 
 from services.notifier import why, words
 from services.notifier.desk_commands import notification_id
 from services.notifier.ledger.suppressions import Suppressions
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.commands import Say, database_of
+from services.runtime.commands import CommandError, Say, database_of
 from services.runtime.settings import ProcessSettings
 
 
@@ -46,3 +47,27 @@ async def lift(
             return 0
     say(f"{notification}  nothing in force was learnt from it: member-notices suppressions list names what is")
     return 1
+
+
+async def lift_between(
+    settings: ProcessSettings, since: datetime, until: datetime, *, because: str, who: str, yes: bool, say: Say
+) -> int:
+    """Of all addresses closed by mail that came back from `since` on and before `until`, as one act.
+
+    Without `yes` only how many. Who answered STOP is not written to until that person says otherwise.
+    """
+    if not since < until:
+        raise CommandError(f"--until ({until:%Y-%m-%dT%H:%MZ}) must come after --since ({since:%Y-%m-%dT%H:%MZ}).")
+    async with database_of(settings, "suppressions lift") as database:
+        suppressions = Suppressions(database)
+        found = await suppressions.bounced_between(since, until)
+        told = f"closed by mail that came back from {since:%Y-%m-%d %H:%M:%S} to {until:%Y-%m-%d %H:%M:%S} UTC"
+        if not found:
+            say(f"No address is {told}: member-notices suppressions list names what is in force")
+            return 1
+        if not yes:
+            say(f"Addresses {told}: {found}. Nothing was changed. With --yes they would be lifted, by {who}: {because}")
+            return 0
+        lifted = await suppressions.lift_between(since, until, SystemClock().now(), who=who, why=because)
+        say(f"Addresses {told}: {lifted} lifted, by {who}: {because}")
+    return 0

@@ -1,7 +1,9 @@
 """What an operator's command needs: the database for as long as it runs, the keys, and an end in one sentence."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
@@ -10,6 +12,8 @@ from services.runtime.settings import ProcessSettings
 from services.runtime.vault import Vault
 
 Say = Callable[[str], None]
+_AGO = re.compile(r"([0-9]{1,4})(m|h|d)")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 class CommandError(SystemExit):
@@ -35,6 +39,19 @@ async def database_of(settings: ProcessSettings, command: str) -> AsyncIterator[
 
 def vault_of(settings: ProcessSettings) -> Vault:
     return Vault.parse(settings.vault_keys.get_secret_value())
+
+
+def time_of(option: str, text: str, now: datetime) -> datetime:
+    """`90m`, `2h` or `3d` before `now`, or an ISO time with its zone; aware UTC. Raises `CommandError`."""
+    if ago := _AGO.fullmatch(text):
+        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = datetime.min  # noqa: DTZ901 (without a zone, so refused below)
+    if at.tzinfo is None:
+        raise CommandError(f"{option} takes 90m, 2h, 3d, or a time with its zone: 2026-11-22T12:00:00Z")
+    return at.astimezone(UTC)
 
 
 def _away(error: BaseException) -> CommandError:

@@ -27,9 +27,9 @@ from schemas.topics import (
     SECURITY,
 )
 from schemas.types import Data
-from services.notifier.dead_letter_commands import Filter, list_letters, replay, show_letter, since
+from services.notifier.dead_letter_commands import Filter, list_letters, replay, show_letter
 from services.notifier.desk_commands import tell_why
-from services.runtime.commands import CommandError
+from services.runtime.commands import CommandError, time_of
 from services.runtime.dead_letters import dead_letter
 from services.runtime.vault import Vault
 from tests.support.commands import Printed, process_settings
@@ -372,12 +372,12 @@ async def test_the_list_is_bounded_to_the_newest_and_says_so(desk: Desk) -> None
 
 def test_since_is_a_span_or_a_time_with_its_zone() -> None:
     now = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-    assert since("90m", now) == now - timedelta(minutes=90)
-    assert since("3d", now) == now - timedelta(days=3)
-    assert since("2026-11-22T12:00:00+01:00", now) == now - timedelta(hours=1)
+    assert time_of("--since", "90m", now) == now - timedelta(minutes=90)
+    assert time_of("--since", "3d", now) == now - timedelta(days=3)
+    assert time_of("--since", "2026-11-22T12:00:00+01:00", now) == now - timedelta(hours=1)
     for wrong in ("yesterday", "2026-11-22T12:00:00", "", "-1h", "99999h"):
         with pytest.raises(CommandError, match="--since takes"):
-            since(wrong, now)
+            time_of("--since", wrong, now)
 
 
 async def test_an_origin_is_topic_partition_and_offset(desk: Desk) -> None:

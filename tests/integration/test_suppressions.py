@@ -1,7 +1,7 @@
 """Addresses that take nothing: learnt from a bounce or a refusal, obeyed everywhere, lifted by the member."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,7 +10,10 @@ from services.notifier.ledger.receipts import Receipts
 from services.notifier.ledger.rows import Leased
 from services.notifier.ledger.stories import Stories
 from services.notifier.ledger.suppressions import Suppressions
+from services.notifier.suppression_commands import lift_between
+from services.runtime.commands import CommandError
 from services.runtime.vault import Vault
+from tests.support.commands import Printed, process_settings
 from tests.support.database import temporary_database
 from tests.support.ledger import KEY, T0, Ledger, code, emptied, ledger_on, password_changed, result
 from tests.support.letters import letter_due
@@ -22,8 +25,14 @@ BOUNCED, STOPPED = ("suppressed", "address-bounced"), ("suppressed", "opted-out"
 
 
 @pytest.fixture(scope="module")
-async def module_ledger(database_server: str, migrated_template: str) -> AsyncIterator[Ledger]:
-    async with temporary_database(database_server, template=migrated_template) as dsn, ledger_on(dsn) as ledger:
+async def dsn(database_server: str, migrated_template: str) -> AsyncIterator[str]:
+    async with temporary_database(database_server, template=migrated_template) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+async def module_ledger(dsn: str) -> AsyncIterator[Ledger]:
+    async with ledger_on(dsn) as ledger:
         yield ledger
 
 
@@ -175,6 +184,36 @@ async def test_an_operator_lifts_it_once_and_it_is_recorded(ledger: Ledger) -> N
     assert await suppressions.now_in_force(10) == []
     kept = await ledger.database.fetch("SELECT kind, who, why FROM notifier.interventions WHERE kind = 'lift'")
     assert [tuple(row) for row in kept] == [("lift", "ann", "she called")]
+
+
+async def test_what_a_relay_closed_by_mistake_is_lifted_as_one_act_but_not_who_answered_stop(
+    ledger: Ledger, dsn: str
+) -> None:
+    for _ in range(3):
+        await bounced_member(ledger)
+    texted = await ledger.known(phones=(PHONE,))
+    (row,) = await ledger.handed_over(code(texted, channel="sms", phone=PHONE, url=None))
+    await refused(ledger, row, "opted-out")
+    said = Printed()
+
+    async def lift(since: datetime, until: datetime, *, yes: bool = True) -> int:
+        return await lift_between(
+            process_settings(dsn), since, until, because="5.1.1 for all", who="ann", yes=yes, say=said
+        )
+
+    last = T0 + MINUTE
+    assert [await lift(T0, last, yes=False), await lift(T0 - MINUTE, T0), await lift(T0, last)] == [0, 1, 0]
+    assert f"from {T0:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC: 3. Nothing was changed" in said.text
+    assert "UTC: 3 lifted, by ann: 5.1.1 for all" in said.text
+    assert [each.reason for each in await Suppressions(ledger.database).now_in_force(10)] == ["opted-out"]
+    kept = await ledger.database.fetch(
+        "SELECT subject, who, why, result FROM notifier.interventions WHERE subject LIKE 'bounced%'"
+    )
+    assert [tuple(each) for each in kept] == [
+        (f"bounced {T0:%Y-%m-%dT%H:%M:%SZ}/{last:%Y-%m-%dT%H:%M:%SZ}", "ann", "5.1.1 for all", "lifted 3")
+    ]
+    with pytest.raises(CommandError, match="must come after --since"):
+        await lift(T0, T0)
 
 
 async def test_who_is_forgotten_leaves_no_hash_behind(ledger: Ledger) -> None:

@@ -18,6 +18,7 @@ from services.notifier.plan import Notification
 from services.runtime.database import Database, Session, columns
 
 Row = tuple[Event[Data], Notification]
+_BOUNCED_BETWEEN = "lifted_at IS NULL AND reason = 'address-bounced' AND since >= $1 AND since < $2"
 BOUNCE_STOPS = frozenset({"security", "general"})
 """A code or link was asked for a moment ago, also to prove that the address works; a letter is owed, and its bounce is
 the handler's. Both are tried. STOP stops every text message."""
@@ -150,6 +151,37 @@ class Suppressions:
     async def count(self) -> int:
         count: int = await self._database.fetchval("SELECT count(*) FROM notifier.suppressions WHERE lifted_at IS NULL")
         return count
+
+    async def bounced_between(self, since: datetime, until: datetime) -> int:
+        """How many are in force because mail came back, learnt from `since` on and before `until`."""
+        count: int = await self._database.fetchval(
+            f"SELECT count(*) FROM notifier.suppressions WHERE {_BOUNCED_BETWEEN}",  # noqa: S608 (a constant)
+            since,
+            until,
+        )
+        return count
+
+    async def lift_between(self, since: datetime, until: datetime, now: datetime, *, who: str, why: str) -> int:
+        """All of `bounced_between`, with one record of who did it and why. Returns how many."""
+        lifted: int = await self._database.fetchval(
+            f"""
+            WITH lifted AS (
+                UPDATE notifier.suppressions SET lifted_at = $3, lifted_because = 'by-hand'
+                WHERE {_BOUNCED_BETWEEN} RETURNING 1
+            ), counted AS (SELECT count(*) AS lifted FROM lifted), kept AS (
+                INSERT INTO notifier.interventions (kind, subject, who, why, result)
+                SELECT 'lift', $4, $5, $6, 'lifted ' || lifted FROM counted WHERE lifted > 0
+            )
+            SELECT lifted FROM counted
+            """,  # noqa: S608 (a constant)
+            since,
+            until,
+            now,
+            f"bounced {since:%Y-%m-%dT%H:%M:%SZ}/{until:%Y-%m-%dT%H:%M:%SZ}",
+            who,
+            why,
+        )
+        return lifted
 
     async def lift_by_hand(self, notification: uuid.UUID, now: datetime, *, who: str, why: str) -> bool:
         """With the record of who did it and why, in one statement. False: nothing in force was learnt from it."""
