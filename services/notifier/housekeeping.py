@@ -46,7 +46,7 @@ class Housekeeping:
             if not self._trusted.is_set():
                 continue
             now = self._clock.now()
-            await self._step("end_waiting", self._contacts.end_waiting, now)
+            await self._step("end_waiting", self._contacts.waiting.end, now)
             if now >= next_hourly:
                 next_hourly = now + timedelta(hours=1)
                 for name, step in (

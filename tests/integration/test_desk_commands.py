@@ -283,7 +283,7 @@ async def test_why_tells_what_waits_then_what_waited_in_vain(desk: Desk) -> None
     text = await desk.why(f"{member}-e-1")
     assert "because the member is unknown here" in step(text, "waits")
     assert f"send members.contact.v1 of {member}" in step(text, "way out")
-    await desk.ledger.contacts.end_waiting(T0 + timedelta(hours=72))
+    await desk.ledger.contacts.waiting.end(T0 + timedelta(hours=72))
     text = await desk.why(f"{member}-e-1")
     assert "because no contact of the member came before its time was over" in step(text, "failed")
     assert "FAILED" in step(text, "message")
@@ -490,7 +490,7 @@ async def test_what_has_no_address_or_no_contents_any_more_is_refused(desk: Desk
     ledger = desk.ledger
     member = ledger.member()
     await ledger.accept(password_changed(member))
-    await ledger.contacts.end_waiting(T0 + timedelta(hours=72))
+    await ledger.contacts.waiting.end(T0 + timedelta(hours=72))
     (nobody,) = await ledger.rows(member)
     other = await failed(ledger, await ledger.known(), "erased")
     await ledger.database.execute(

@@ -230,8 +230,8 @@ async def test_many_members_in_opposite_order_do_not_wait_for_each_other(ledger:
 async def test_waiting_ends_when_its_time_is_over_and_is_told(ledger: Ledger) -> None:
     member = ledger.member()
     await ledger.accept(code(member))
-    assert await ledger.contacts.end_waiting(T0 + 15 * MINUTE - SECOND) == 0
-    assert await ledger.contacts.end_waiting(T0 + 15 * MINUTE) == 1
+    assert await ledger.contacts.waiting.end(T0 + 15 * MINUTE - SECOND) == 0
+    assert await ledger.contacts.waiting.end(T0 + 15 * MINUTE) == 1
     assert await ledger.events(member) == [("failed", "no-contact")]
     assert await ledger.states(member) == [("failed", "no-contact")]
     (told,) = await ledger.outcomes(member)
@@ -242,7 +242,7 @@ async def test_waiting_ends_when_its_time_is_over_and_is_told(ledger: Ledger) ->
         "one-time-verification-code",
     )
     assert (await ledger.contact(member)).plans == {}
-    assert await ledger.contacts.end_waiting(T0 + 20 * MINUTE) == 0
+    assert await ledger.contacts.waiting.end(T0 + 20 * MINUTE) == 0
 
 
 async def test_what_failed_without_a_contact_is_told_by_the_channel_and_roles_it_was_for(ledger: Ledger) -> None:
@@ -252,7 +252,7 @@ async def test_what_failed_without_a_contact_is_told_by_the_channel_and_roles_it
         event_of("identity.email-address-changed.v1", renamed, id=f"{renamed}-1", time=T0, which="login",
                  old="old@example.test", new="new@example.test", changed_at=T0),
     )  # fmt: skip
-    await ledger.contacts.end_waiting(T0 + timedelta(hours=72))
+    await ledger.contacts.waiting.end(T0 + timedelta(hours=72))
     assert [(told.channel, told.role) for told in await ledger.outcomes(texted)] == [("sms", "named")]
     assert {(told.channel, told.role) for told in await ledger.outcomes(renamed)} == {
         ("email", "old"),
@@ -263,7 +263,7 @@ async def test_what_failed_without_a_contact_is_told_by_the_channel_and_roles_it
 async def test_processes_that_end_waiting_at_once_tell_it_once(ledger: Ledger) -> None:
     members = [ledger.member() for _ in range(20)]
     await ledger.accept(*(password_changed(member) for member in members))
-    ended = await asyncio.gather(*(ledger.contacts.end_waiting(T0 + timedelta(hours=72)) for _ in range(4)))
+    ended = await asyncio.gather(*(ledger.contacts.waiting.end(T0 + timedelta(hours=72)) for _ in range(4)))
     assert sum(ended) == 20
     assert [len(await ledger.outcomes(member)) for member in members] == [1] * 20
 
@@ -272,8 +272,8 @@ async def test_a_contact_that_comes_as_waiting_ends_leaves_one_end(ledger: Ledge
     members = [ledger.member() for _ in range(20)]
     await ledger.accept(*(password_changed(member) for member in members))
     over = T0 + timedelta(hours=72)
-    await asyncio.gather(ledger.contacts.end_waiting(over), *(ledger.contact(each, now=over) for each in members))
-    await ledger.contacts.end_waiting(over)
+    await asyncio.gather(ledger.contacts.waiting.end(over), *(ledger.contact(each, now=over) for each in members))
+    await ledger.contacts.waiting.end(over)
     for member in members:
         assert len(await ledger.rows(member)) == 1
         assert (await ledger.events(member))[0][0] in {"failed", "planned"}
@@ -309,8 +309,8 @@ async def test_waiting_under_an_unknown_key_ends_too(ledger: Ledger) -> None:
     await ledger.using(keys={"gone": OTHER_KEY, "first": KEY}).accept(password_changed(unreadable))
     await ledger.accept(password_changed(readable))
     over = T0 + timedelta(hours=72)
-    assert await ledger.contacts.end_waiting(over) == 2
-    assert await ledger.contacts.end_waiting(over) == 0
+    assert await ledger.contacts.waiting.end(over) == 2
+    assert await ledger.contacts.waiting.end(over) == 0
     assert await ledger.events(unreadable) == [("failed", "unreadable")]
     assert await ledger.events(readable) == [("failed", "no-contact")]
 

@@ -2,7 +2,9 @@
 
     rows.py       a notification as the lanes see it, and its sealed columns
     accepting.py  events and their notifications, planned once
-    contacts.py   contacts, and the events that waited for one
+    contacts.py   contacts, and the addresses that were left (known.py: as planning sees them)
+    waiting.py    events that waited for a contact
+    forgetting.py what goes with a tombstone
     inserting.py  notifications, leased at once where there is room; what they supersede
     sending.py    claim → hand over → record; the lease token on every write
     handing_over.py  the mark before the first byte, and what becomes of those who may not go (verdicts.py: why)

@@ -118,7 +118,7 @@ class Accepting:
                     decision.reason if isinstance(decision, Skipped | Cancels) else None,
                     entry.origin,
                     decision.until if isinstance(decision, Waiting) else None,
-                    self._contacts.seal_waiting(event) if isinstance(decision, Waiting) else None,
+                    self._contacts.waiting.seal(event) if isinstance(decision, Waiting) else None,
                 )
                 for entry, decision in planned
                 for event in (entry.event,)
