@@ -38,11 +38,21 @@ def left_addresses(
     before: ContactV1 | None, left: Sequence[LeftAddress], after: ContactV1, at: datetime
 ) -> tuple[LeftAddress, ...]:
     """Oldest first. What is older than `LEFT_FOR` at `at`, or is the sign-in address again, is not among them."""
-    still = [each for each in left if each.left_at + LEFT_FOR > at and not same(each.address, after.login_email)]
+    still = [each for each in still_left(left, at) if not same(each.address, after.login_email)]
     if before is not None and not same(before.login_email, after.login_email):
         still = [each for each in still if not same(each.address, before.login_email)]
         still.append(LeftAddress(before.login_email, at))
     return tuple(still)
+
+
+def still_left(left: Iterable[LeftAddress], now: datetime) -> tuple[LeftAddress, ...]:
+    """Those whose days are not over."""
+    return tuple(each for each in left if each.left_at + LEFT_FOR > now)
+
+
+def left_until(left: Iterable[LeftAddress]) -> datetime | None:
+    """When the first of them is to be forgotten."""
+    return min((each.left_at + LEFT_FOR for each in left), default=None)
 
 
 def previous_address(left: Iterable[LeftAddress], time: datetime) -> str | None:

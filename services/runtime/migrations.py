@@ -96,6 +96,9 @@ def console_grants(schema: str, views: Iterable[str]) -> str:
     """
 
 
+_BROKEN = """
+SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(:index) AND NOT indisvalid)
+"""
 _WITHOUT = """
 SELECT child.relname AS name, EXISTS (
     SELECT FROM pg_class made JOIN pg_index ON indexrelid = made.oid
@@ -111,6 +114,19 @@ ORDER BY child.relname
 _FILLED = """
 SELECT EXISTS (SELECT FROM pg_inherits WHERE inhparent = CAST(:table AS regclass) AND pg_relation_size(inhrelid) > 0)
 """
+
+
+def index_table(schema: str, table: str, name: str, definition: str) -> None:
+    """An index of a table that may be large, built beside its writers; one whose build was broken off is built anew.
+
+    `definition`: its columns and condition.
+    """
+    from alembic import op  # noqa: PLC0415 (only inside Alembic's own run)
+
+    with op.get_context().autocommit_block():
+        if op.get_bind().execute(text(_BROKEN), {"index": f"{schema}.{name}"}).scalar_one():
+            op.execute(f"DROP INDEX CONCURRENTLY {schema}.{name}")
+        op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {schema}.{table} {definition}")
 
 
 def index_partitions(schema: str, table: str, name: str, definition: str) -> None:

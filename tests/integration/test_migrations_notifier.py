@@ -1,4 +1,4 @@
-"""Migrations beside a running service: 0002 and 0006 go day by day, and on where they were killed; 0003 waits."""
+"""Migrations beside a running service: 0002 and 0006 go day by day; what was killed goes on or anew; 0003 waits."""
 
 import asyncio
 import uuid
@@ -199,5 +199,49 @@ async def test_an_index_whose_build_was_broken_off_is_built_anew(database: str) 
         )
         await migrate(database)
         assert await _are_built(connection)
+    finally:
+        await connection.close()
+
+
+# --- 0008 -------------------------------------------------------------------------------------------------------------
+
+_CONTACT_AS_BEFORE_0008 = """
+INSERT INTO notifier.contacts (member_id, version, time, data, left_addresses)
+VALUES ($1, 1, clock_timestamp(), '', '')
+"""
+
+
+async def _undated(connection: asyncpg.Connection) -> None:
+    await connection.execute("ALTER TABLE notifier.contacts DROP COLUMN left_until")
+    await connection.execute("UPDATE notifier.alembic_version SET version_num = '0007'")
+
+
+async def test_left_addresses_are_dated_beside_a_service_that_writes(database: str) -> None:
+    connection, writer = await asyncpg.connect(database), await asyncpg.connect(database)
+    try:
+        await _undated(connection)
+        migrating = asyncio.gather(*(migrate(database) for _ in range(3)))
+        written = 0
+        while not migrating.done():
+            await writer.execute(_CONTACT_AS_BEFORE_0008, f"m-{written}")
+            written += 1
+        await migrating
+        assert await connection.fetchval("SELECT count(*) FROM notifier.contacts WHERE left_until IS NULL") == written
+    finally:
+        await connection.close()
+        await writer.close()
+
+
+async def test_an_index_of_contacts_whose_build_was_broken_off_is_built_anew(database: str) -> None:
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'notifier.contacts_left'::regclass"
+        )
+        await connection.execute("UPDATE notifier.alembic_version SET version_num = '0007'")
+        await migrate(database)
+        assert await connection.fetchval(
+            "SELECT indisvalid FROM pg_index WHERE indexrelid = 'notifier.contacts_left'::regclass"
+        )
     finally:
         await connection.close()

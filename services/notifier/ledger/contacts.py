@@ -10,7 +10,7 @@ from schemas.envelope import Event
 from schemas.members import ContactV1
 from schemas.types import Data
 from services.notifier.addresses import confirmed_by, counting_anew
-from services.notifier.ledger.forgetting import forget
+from services.notifier.ledger.forgetting import forget, forget_left
 from services.notifier.ledger.inserting import Accepted, Inserting, Room
 from services.notifier.ledger.known import Known, open_known, seal_known
 from services.notifier.ledger.rows import Sealer
@@ -57,7 +57,7 @@ class Contacts:
             await lock_members(session, sorted(entry.member_id for entry in batch))
             before = await self._before(session, {entry.member_id for entry in batch})
             known = [(entry, entry.contact) for entry in batch if entry.contact is not None]
-            stored = await self._upsert(session, known, before)
+            stored = await self._upsert(session, known, before, now)
             await self._lift(
                 session, [(entry, contact) for entry, contact in known if entry.member_id in stored], before, now
             )
@@ -79,16 +79,22 @@ class Contacts:
         return before
 
     async def _upsert(
-        self, session: Session, known: Sequence[tuple[StoredContact, ContactV1]], before: Mapping[str, Known]
+        self,
+        session: Session,
+        known: Sequence[tuple[StoredContact, ContactV1]],
+        before: Mapping[str, Known],
+        now: datetime,
     ) -> set[str]:
         """Returns the members of whom this is news."""
         rows = await session.fetch(
             """
-            INSERT INTO notifier.contacts AS stored (member_id, version, time, data, left_addresses)
-            SELECT * FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::bytea[], $5::bytea[])
+            INSERT INTO notifier.contacts AS stored (member_id, version, time, data, left_addresses, left_until)
+            SELECT * FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::bytea[], $5::bytea[],
+                                 $6::timestamptz[])
             ON CONFLICT (member_id) DO UPDATE
             SET version = EXCLUDED.version, time = EXCLUDED.time, data = EXCLUDED.data,
-                left_addresses = EXCLUDED.left_addresses, stored_at = clock_timestamp()
+                left_addresses = EXCLUDED.left_addresses, left_until = EXCLUDED.left_until,
+                stored_at = clock_timestamp()
             WHERE EXCLUDED.version > stored.version
             RETURNING member_id
             """,
@@ -98,11 +104,14 @@ class Contacts:
                         entry.member_id,
                         contact.version,
                         entry.time,
-                        *seal_known(self._sealer, entry.member_id, before.get(entry.member_id), contact, entry.time),
+                        # A time ahead of ours must not keep what was left the longer.
+                        *seal_known(
+                            self._sealer, entry.member_id, before.get(entry.member_id), contact, min(entry.time, now)
+                        ),
                     )
                     for entry, contact in known
                 ],
-                5,
+                6,
             ),
         )
         return {row["member_id"] for row in rows}
@@ -121,6 +130,11 @@ class Contacts:
             for channel, addresses in counting_anew(None if was is None else was.contact, contact).items():
                 anew.setdefault(channel, set()).update(map(self._sealer.search_hash, addresses))
         await lift(session, anew, "contact", now)
+
+    async def forget_left(self, now: datetime) -> int:
+        """Addresses whose days are over, a bounded number of members at a time; returns how many members."""
+        async with self._database.acquire() as session, session.transaction():
+            return await forget_left(session, self._sealer, now)
 
     async def confirmed(self, session: Session, events: Iterable[Event[Data]], now: datetime) -> None:
         """What the member has confirmed is written to again, from these events on."""

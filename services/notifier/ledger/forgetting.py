@@ -1,13 +1,18 @@
-"""A member who is forgotten: contact, addresses and whatever was still to be sent, in the caller's transaction."""
+"""What is forgotten, in the caller's transaction: a member, with what was still to be sent; addresses long left."""
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from services.notifier.addresses import addresses_of
-from services.notifier.ledger.known import Known
+import structlog
+
+from services.notifier.addresses import LEFT_FOR, addresses_of, still_left
+from services.notifier.ledger.known import Known, open_left, seal_left
 from services.notifier.ledger.rows import Sealer
 from services.notifier.ledger.verdicts import IS_MEMBERS
-from services.runtime.database import Session, columns
+from services.runtime.database import Record, Session, columns
+from services.runtime.vault import VaultError
+
+log = structlog.get_logger()
 
 
 async def forget(
@@ -19,7 +24,7 @@ async def forget(
     forgotten = await session.fetch(
         """
         UPDATE notifier.contacts c
-        SET data = NULL, left_addresses = NULL, time = asked.time, stored_at = clock_timestamp()
+        SET data = NULL, left_addresses = NULL, left_until = NULL, time = asked.time, stored_at = clock_timestamp()
         FROM unnest($1::text[], $2::timestamptz[]) AS asked (member_id, time)
         WHERE c.member_id = asked.member_id AND asked.time > c.time
         RETURNING c.member_id
@@ -59,3 +64,35 @@ async def _forget_addresses(session: Session, sealer: Sealer, members: list[str]
     hashes = set(map(sealer.search_hash, addresses))
     await session.execute("DELETE FROM notifier.suppressions WHERE address_hash = ANY($1::bytea[])", list(hashes))
     await session.execute("DELETE FROM notifier.throttles WHERE member_id = ANY($1::text[])", members)
+
+
+async def forget_left(session: Session, sealer: Sealer, now: datetime) -> int:
+    """Without a date, or with one that is over: looked into, and dated anew if any of its days are left."""
+    rows = await session.fetch(
+        """
+        SELECT member_id, left_addresses, stored_at FROM notifier.contacts
+        WHERE left_addresses IS NOT NULL AND coalesce(left_until, '-infinity'::timestamptz) <= $1
+        ORDER BY coalesce(left_until, '-infinity'::timestamptz) LIMIT 1000 FOR UPDATE SKIP LOCKED
+        """,
+        now,
+    )
+    await session.execute(
+        """
+        UPDATE notifier.contacts c SET left_addresses = asked.left_addresses, left_until = asked.left_until
+        FROM unnest($1::text[], $2::bytea[], $3::timestamptz[]) AS asked (member_id, left_addresses, left_until)
+        WHERE c.member_id = asked.member_id
+        """,
+        *columns([(row["member_id"], *_still_left(sealer, row, now)) for row in rows], 3),
+    )
+    return len(rows)
+
+
+def _still_left(sealer: Sealer, row: Record, now: datetime) -> tuple[bytes | None, datetime | None]:
+    """What cannot be read waits for its key until the days of the last that can be in it are over, and goes unread."""
+    member = row["member_id"]
+    try:
+        return seal_left(sealer, member, still_left(open_left(sealer, row), now))
+    except VaultError as error:
+        log.error("left_addresses_unreadable", member=member, why=str(error))
+        until = row["stored_at"] + LEFT_FOR
+        return (row["left_addresses"], until) if until > now else (None, None)
