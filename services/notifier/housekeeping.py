@@ -27,7 +27,7 @@ FULL_PART = 500
 
 
 class Housekeeping:
-    """Every second: end what waited in vain. Every hour: partitions, old contents, addresses long left."""
+    """Every second: end what waited in vain. Every hour: partitions, and what is kept no longer."""
 
     def __init__(
         self, contacts: Contacts, upkeep: Upkeep, letters: KeptLetters, clock: Clock, trusted: asyncio.Event
@@ -54,6 +54,7 @@ class Housekeeping:
                     ("drop_old_partitions", self._upkeep.drop_old_partitions),
                     ("forget_old_groups", self._upkeep.forget_old_groups),
                     ("erase_old_contents", self._upkeep.erase_old_contents),
+                    ("forget_hashes", self._upkeep.forget_hashes),
                     ("forget_left", self._contacts.forget_left),
                     ("drop_old_letters", self._letters.drop_old),
                 ):

@@ -10,6 +10,7 @@ from services.notifier.ledger.receipts import Receipts
 from services.notifier.ledger.rows import Leased
 from services.notifier.ledger.stories import Stories
 from services.notifier.ledger.suppressions import Suppressions
+from services.notifier.ledger.upkeep import BOUNCES_LIVE, HORIZON
 from services.notifier.suppression_commands import lift_between
 from services.runtime.commands import CommandError
 from services.runtime.vault import Vault
@@ -220,6 +221,32 @@ async def test_who_is_forgotten_leaves_no_hash_behind(ledger: Ledger) -> None:
     member = await bounced_member(ledger)
     await ledger.forget(member)
     assert await ledger.database.fetchval("SELECT count(*) FROM notifier.suppressions") == 0
+
+
+async def test_a_dead_address_is_forgotten_in_the_end_and_the_next_bounce_teaches_it_anew(ledger: Ledger) -> None:
+    member = await bounced_member(ledger)
+    assert await ledger.upkeep.forget_hashes(T0 + BOUNCES_LIVE) == 0
+    assert await ledger.upkeep.forget_hashes(T0 + BOUNCES_LIVE + MINUTE) == 1
+    (row,) = await ledger.handed_over(password_changed(member, "e-second", T0 + MINUTE))
+    await refused(ledger, row, "address-bounced")
+    await ledger.accept(password_changed(member, "e-third", T0 + 2 * MINUTE))
+    assert await last_state(ledger, member) == BOUNCED
+
+
+async def test_who_said_stop_is_not_asked_again_however_long_ago_it_was(ledger: Ledger) -> None:
+    member = await ledger.known(phones=(PHONE,))
+    (row,) = await ledger.handed_over(code(member, "c-1", channel="sms", phone=PHONE, url=None))
+    await refused(ledger, row, "opted-out")
+    assert await ledger.upkeep.forget_hashes(T0 + 10 * BOUNCES_LIVE) == 0
+    await ledger.accept(code(member, "c-2", T0 + MINUTE, channel="sms", phone=PHONE, url=None))
+    assert await last_state(ledger, member) == STOPPED
+
+
+async def test_what_was_lifted_is_kept_until_nothing_sent_before_can_come_back(ledger: Ledger) -> None:
+    member = await bounced_member(ledger)
+    await ledger.contact(member, version=2, confirmed_at=T0 + MINUTE)
+    assert await ledger.upkeep.forget_hashes(T0 + HORIZON) == 0
+    assert await ledger.upkeep.forget_hashes(T0 + HORIZON + MINUTE) == 1
 
 
 # --- the previous address ---------------------------------------------------------------------------------------------

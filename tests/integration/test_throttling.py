@@ -16,6 +16,7 @@ from services.notifier.brands import load_brands
 from services.notifier.catalogue import SECURITY_LIFE
 from services.notifier.compose import load_catalogue
 from services.notifier.ledger.throttling import MOST_LISTED
+from services.notifier.ledger.upkeep import THROTTLES_LIVE
 from tests.support.database import temporary_database
 from tests.support.ledger import NO_ROOM, ROOM, T0, Ledger, emptied, ledger_on, password_changed
 from tests.support.notifier import event_of
@@ -255,3 +256,36 @@ async def test_who_is_forgotten_gets_no_summary(ledger: Ledger) -> None:
     await ledger.forget(member, T0 + MINUTE)
     assert {state for state, _ in await ledger.states(member)} == {"suppressed", "superseded"}
     assert await ledger.database.fetchval("SELECT count(*) FROM notifier.throttles") == 0
+
+
+async def test_a_window_that_is_over_is_forgotten_and_its_summary_is_not(ledger: Ledger) -> None:
+    """The relay is away; what comes then goes as it would have gone."""
+    member, other = await ledger.known(), await ledger.known()
+    await one_by_one(ledger, member, "first", "second")
+    over = T0 + WINDOW + THROTTLES_LIVE
+    await ledger.accept(sign_on(other, "first", over), now=over)
+    assert await ledger.upkeep.forget_hashes(over) == 0
+    assert await ledger.upkeep.forget_hashes(over + SECOND) == 1
+    await ledger.accept(sign_on(member, "third", over), sign_on(other, "second", over), now=over)
+    assert await ledger.states(member) == [("accepted", None), THROTTLED, ("accepted", None)]
+    assert await ledger.states(other) == [("accepted", None), THROTTLED]
+
+
+async def test_a_window_that_somebody_uses_is_not_waited_for(ledger: Ledger) -> None:
+    member, other = await ledger.known(), await ledger.known()
+    await ledger.accept(sign_on(member, "first"), sign_on(other, "first"))
+    over = T0 + WINDOW + THROTTLES_LIVE + SECOND
+    async with ledger.database.acquire() as session, session.transaction():
+        await session.execute("SELECT FROM notifier.throttles WHERE member_id = $1 FOR UPDATE", member)
+        assert await ledger.upkeep.forget_hashes(over) == 1
+    assert await ledger.upkeep.forget_hashes(over) == 1
+
+
+async def test_many_windows_are_forgotten_in_bounded_parts(ledger: Ledger) -> None:
+    await ledger.database.execute(
+        "INSERT INTO notifier.throttles SELECT 'm-' || number, 'n', 'email', 'login', '', $1"
+        " FROM generate_series(1, 1500) AS number",
+        T0,
+    )
+    later = T0 + THROTTLES_LIVE + SECOND
+    assert [await ledger.upkeep.forget_hashes(later) for _ in range(3)] == [1000, 500, 0]

@@ -10,6 +10,11 @@ DEAD_LETTERS_LIVE = timedelta(days=30)
 AHEAD = timedelta(minutes=5)
 """How far in the future a producer's clock may be."""
 CONTENTS_LIVE = timedelta(days=30)
+BOUNCES_LIVE = timedelta(days=400)
+"""How long the hash of a dead address is kept that nobody changes or confirms: one mail a year that comes back costs
+the relay nothing. STOP is a person's word, and holds until that person takes it back."""
+THROTTLES_LIVE = timedelta(hours=1)
+"""After a window's end, when it says nothing any more: further than two processes' clocks are apart."""
 _DROPPING = "notifier.drop-partitions"
 _OPEN_DAYS = """
 SELECT to_char(day, 'YYYYMMDD') AS day FROM (
@@ -63,10 +68,31 @@ class Upkeep:
             ("supersede_groups", "newest_time"),
             ("letter_ranks", "newest_time"),
             ("cancelled_letters", "time"),
-            ("throttles", "until"),
-            ("suppressions", "lifted_at"),
         ):
             await self._database.execute(f"DELETE FROM notifier.{table} WHERE {age} < $1", now - HORIZON)  # noqa: S608
+
+    async def forget_hashes(self, now: datetime) -> int:
+        """Of addresses, where they serve nothing any more, a bounded number at a time; returns how many rows.
+
+        A summary that has not left yet needs no window: its time is over, and the next one begins another.
+        """
+        forgotten = 0
+        for table, served, before in (
+            ("throttles", "until < $1", now - THROTTLES_LIVE),
+            ("suppressions", "lifted_at < $1", now - HORIZON),
+            ("suppressions", "lifted_at IS NULL AND reason = 'address-bounced' AND since < $1", now - BOUNCES_LIVE),
+        ):
+            # Who holds a row uses it; waiting for it could be mutual.
+            status = await self._database.execute(
+                f"""
+                WITH old AS MATERIALIZED (
+                    SELECT ctid FROM notifier.{table} WHERE {served} LIMIT 1000 FOR UPDATE SKIP LOCKED)
+                DELETE FROM notifier.{table} t USING old WHERE t.ctid = old.ctid
+                """,  # noqa: S608 (constants from the lines above)
+                before,
+            )
+            forgotten += int(status.rsplit(maxsplit=1)[-1])
+        return forgotten
 
     async def drop_old_partitions(self, now: datetime) -> list[str]:
         """Beyond the horizon, without an open row or a waiting event. One process at a time; returns what went.
