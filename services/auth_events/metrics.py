@@ -10,7 +10,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.auth_events.access import Fired, Result
 from services.auth_events.providers.signals import Reason
-from services.auth_events.timers import Standing
 from services.runtime.lags import Lags
 from services.runtime.outbox import Waiting
 from services.runtime.vitals import Vitals
@@ -107,9 +106,7 @@ class TimerMetrics:
             ["what"],
             registry=registry,
         )
-        self._pending = Gauge("auth_events_timers_pending", "Members who will be told something", registry=registry)
-        self._overdue = Gauge("auth_events_timers_overdue", "Of these, due by now", registry=registry)
-        self._overdue_age = Gauge(
+        self._overdue = Gauge(
             "auth_events_timers_overdue_seconds", "How long the oldest timer that is due has waited", registry=registry
         )
         self._watermark = Gauge(
@@ -150,10 +147,8 @@ class TimerMetrics:
     def record_fired(self, what: Fired) -> None:
         self._fired.labels(what).inc()
 
-    def record_standing(self, standing: Standing) -> None:
-        self._pending.set(standing.pending)
-        self._overdue.set(standing.overdue)
-        self._overdue_age.set(standing.overdue_seconds)
+    def record_overdue(self, seconds: float) -> None:
+        self._overdue.set(seconds)
 
     def record_watermark(self, watermark: datetime | None, now: datetime) -> None:
         self._watermark.set(time.time() if watermark is None else max(0.0, (now - watermark).total_seconds()))

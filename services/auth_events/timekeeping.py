@@ -85,7 +85,7 @@ class Timekeeping:
                 broker = self._following.broker
                 behind: Mapping[str, int] = await lags(broker) if broker is not None else {}
                 self._metrics.record_lags(behind)
-                self._metrics.record_standing(await self._timers.standing(self._clock.now()))
+                self._metrics.record_overdue(await self._timers.overdue_seconds(self._clock.now()))
             except Exception as error:
                 # What is only measured must not end what it measures.
                 log.warning("watch_failed", exc_info=error)

@@ -9,7 +9,6 @@ the transaction that records it as said, so each notice is made once, whatever d
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.envelope import EventError
@@ -28,15 +27,7 @@ DUE = (
     f"SELECT {_COLUMNS} FROM auth_events.portal_access WHERE due_at <= $1"  # noqa: S608
     " ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """For metrics. `overdue_seconds`: how long the oldest timer that is due has waited; 0: none is due."""
-
-    pending: int
-    overdue: int
-    overdue_seconds: float
+OLDEST = "SELECT min(due_at) FROM auth_events.portal_access WHERE due_at IS NOT NULL"
 
 
 class Timers:
@@ -78,17 +69,10 @@ class Timers:
             failpoint("timers-fired-before-commit")
         return [what for _, _, what in fired]
 
-    async def standing(self, now: datetime) -> Standing:
-        row = await self._database.fetchrow(
-            """
-            SELECT count(*) AS pending, count(*) FILTER (WHERE due_at <= $1) AS overdue, min(due_at) AS oldest
-            FROM auth_events.portal_access WHERE due_at IS NOT NULL
-            """,
-            now,
-        )
-        oldest = row["oldest"] if row else None
-        seconds = 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
-        return Standing(row["pending"], row["overdue"], seconds) if row else Standing(0, 0, 0.0)
+    async def overdue_seconds(self, now: datetime) -> float:
+        """How long the oldest timer that is due has waited; 0: none is due. Members are many, so none is counted."""
+        oldest: datetime | None = await self._database.fetchval(OLDEST)
+        return 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
 
     async def forget_old(self, now: datetime, limit: int) -> int:
         """Members of whom nothing can be said any more. Returns how many."""

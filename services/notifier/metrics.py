@@ -53,8 +53,10 @@ _expired = Gauge(
 _waiting = Gauge("notifier_waiting_events", "Events whose member is not known yet", registry=REGISTRY)
 _outbox = Gauge("notifier_outbox_rows", "Outcomes that wait to be told", registry=REGISTRY)
 _outbox_age = Gauge("notifier_outbox_seconds", "Age of the oldest outcome that waits to be told", registry=REGISTRY)
-_suppressed = Gauge(
-    "notifier_suppressed_addresses", "Addresses that nothing, or only what is asked for, goes to", registry=REGISTRY
+_newly_suppressed = Gauge(
+    "notifier_newly_suppressed",
+    "Addresses found in the last hour to take nothing, or only what is asked for",
+    registry=REGISTRY,
 )
 _lags = Lags("notifier", REGISTRY)
 record_records = _lags.record_records
@@ -134,6 +136,6 @@ def record_backlog(backlog: Backlog) -> None:
     _waiting.set(backlog.waiting_events)
     _outbox.set(backlog.outbox_rows)
     _outbox_age.set(backlog.outbox_seconds)
-    _suppressed.set(backlog.suppressed_addresses)
+    _newly_suppressed.set(backlog.newly_suppressed)
     for lane in LANES:
         _expired.labels(lane).set(backlog.expired.get(lane, 0))

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.envelope import EventError
 from services.auth_events.access import KEPT, Heard, access_end, reminder_at
-from services.auth_events.timers import DUE, IN_ORDER, Timers
+from services.auth_events.timers import DUE, IN_ORDER, OLDEST, Timers
 from services.runtime.database import Database, close, connect
 from services.runtime.outbox import Outbox
 from services.runtime.vault import Vault
@@ -51,8 +51,8 @@ async def test_each_due_timer_is_fired_by_one_of_many_at_once(timers: Timers, po
     assert sum(map(len, fired)) + len(left) == 200
     assert await queued(pool) == Counter(members)
     assert await timers.fire(NOW, NOW, 500) == []
-    assert (await timers.standing(NOW)).pending == 200
-    assert (await timers.standing(REMINDER + timedelta(seconds=90))).overdue_seconds == 90
+    assert await timers.overdue_seconds(NOW) == 0
+    assert await timers.overdue_seconds(REMINDER + timedelta(seconds=90)) == 90
 
 
 async def test_one_member_heard_of_by_two_replicas_at_once_is_told_once(timers: Timers, pool: Database) -> None:
@@ -121,6 +121,12 @@ async def test_what_is_due_is_found_by_its_index_however_many_members_there_are(
     told = "\n".join(row[0] for row in plan)
     assert "portal_access_due" in told
     assert "Sort" not in told
+
+
+async def test_how_late_timers_are_is_asked_of_the_first_alone(pool: Database) -> None:
+    told = [row[0].strip() for row in await pool.fetch(f"EXPLAIN {OLDEST}")]
+    assert any("Limit" in line for line in told)
+    assert any("Index Only Scan using portal_access_due" in line for line in told)
 
 
 async def test_a_member_is_forgotten_130_days_after_access_ended_or_coverage_came_back(

@@ -4,6 +4,18 @@ from dataclasses import dataclass
 
 from services.runtime.database import Database
 
+ENOUGH = 10_000
+"""What is counted on and on every few seconds has an end: beyond it nobody acts otherwise."""
+BACKLOG = """
+SELECT (SELECT count(*) FROM notifier.events WHERE state = 'waiting') AS waiting, count(*) AS rows,
+       (SELECT count(*) FROM (
+           SELECT FROM notifier.suppressions WHERE lifted_at IS NULL AND since > now() - interval '1 hour' LIMIT $1
+       ) AS lately) AS suppressed,
+       coalesce(extract(epoch FROM clock_timestamp() - min(written_at)), 0)::float8 AS oldest
+FROM notifier.outbox
+"""
+"""`now()`, for an index is not narrowed by `clock_timestamp()`, which may change while it is read."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenWork:
@@ -23,7 +35,8 @@ class Backlog:
     waiting_events: int
     outbox_rows: int
     outbox_seconds: float
-    suppressed_addresses: int
+    newly_suppressed: int
+    """In the last hour; counted no further than `ENOUGH`."""
     expired: dict[str, int]
     """By lane: whose time was over before they left, in the last hour."""
 
@@ -54,14 +67,7 @@ class Promise:
         ]
 
     async def backlog(self) -> Backlog:
-        row = await self._database.fetchrow(
-            """
-            SELECT (SELECT count(*) FROM notifier.events WHERE state = 'waiting') AS waiting, count(*) AS rows,
-                   (SELECT count(*) FROM notifier.suppressions WHERE lifted_at IS NULL) AS suppressed,
-                   coalesce(extract(epoch FROM clock_timestamp() - min(written_at)), 0)::float8 AS oldest
-            FROM notifier.outbox
-            """
-        )
+        row = await self._database.fetchrow(BACKLOG, ENOUGH)
         if row is None:
             raise LookupError("an aggregate without a row")
         return Backlog(row["waiting"], row["rows"], max(0.0, row["oldest"]), row["suppressed"], await self._expired())
