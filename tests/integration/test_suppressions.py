@@ -1,11 +1,15 @@
 """Addresses that take nothing: learnt from a bounce or a refusal, obeyed everywhere, lifted by the member."""
 
+import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
 
+from schemas.members import ContactV1
 from services.notifier.channels.base import Suppresses
+from services.notifier.ledger.contacts import StoredContact
 from services.notifier.ledger.receipts import Receipts
 from services.notifier.ledger.rows import Leased
 from services.notifier.ledger.stories import Stories
@@ -16,9 +20,10 @@ from services.runtime.commands import CommandError
 from services.runtime.vault import Vault
 from tests.support.commands import Printed, process_settings
 from tests.support.database import temporary_database
-from tests.support.ledger import KEY, T0, Ledger, code, emptied, ledger_on, password_changed, result
+from tests.support.ledger import KEY, NO_ROOM, T0, Ledger, code, emptied, ledger_on, password_changed, result
 from tests.support.letters import letter_due
-from tests.support.notifier import event_of
+from tests.support.notifier import contact, event_of
+from tests.support.waiting import wait_for
 
 MINUTE = timedelta(minutes=1)
 PHONE = "+32470000001"
@@ -247,6 +252,31 @@ async def test_what_was_lifted_is_kept_until_nothing_sent_before_can_come_back(l
     await ledger.contact(member, version=2, confirmed_at=T0 + MINUTE)
     assert await ledger.upkeep.forget_hashes(T0 + HORIZON) == 0
     assert await ledger.upkeep.forget_hashes(T0 + HORIZON + MINUTE) == 1
+
+
+async def test_batches_that_lift_and_forget_the_same_addresses_crosswise_wait_for_each_other_in_turn(
+    ledger: Ledger,
+) -> None:
+    """Each lifts what the other forgets; a third session holds both between the one and the other."""
+    members = [await bounced_member(ledger) for _ in range(2)]
+    batches = []
+    for gone, other in itertools.permutations(members):
+        joined = contact(ledger.member(), login_email=f"{other}@example.test")
+        assert isinstance(joined.data, ContactV1)
+        batches.append([StoredContact(joined.subject, T0, joined.data), StoredContact(gone, T0 + MINUTE, None)])
+    async with ledger.database.acquire() as third, third.transaction():
+        await third.execute("SELECT FROM notifier.contacts WHERE member_id = ANY($1::text[]) FOR UPDATE", members)
+        storing = [asyncio.create_task(ledger.contacts.store(batch, T0 + MINUTE, NO_ROOM)) for batch in batches]
+
+        async def both_wait() -> bool:
+            waiting = await ledger.database.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            return bool(waiting == 2)
+
+        await wait_for(both_wait, "two batches that wait")
+    await asyncio.gather(*storing)
+    assert await ledger.database.fetchval("SELECT count(*) FROM notifier.suppressions") == 0
 
 
 # --- the previous address ---------------------------------------------------------------------------------------------

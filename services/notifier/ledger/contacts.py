@@ -10,11 +10,11 @@ from schemas.envelope import Event
 from schemas.members import ContactV1
 from schemas.types import Data
 from services.notifier.addresses import confirmed_by, counting_anew
-from services.notifier.ledger.forgetting import forget, forget_left
+from services.notifier.ledger.forgetting import forget, forget_left, hashes_of
 from services.notifier.ledger.inserting import Accepted, Inserting, Room
 from services.notifier.ledger.known import Known, open_known, seal_known
 from services.notifier.ledger.rows import Sealer
-from services.notifier.ledger.suppressions import lift, taking_mail
+from services.notifier.ledger.suppressions import lift, lock, taking_mail
 from services.notifier.ledger.waiting import WaitingEvents
 from services.notifier.plan import Rules
 from services.runtime.database import Database, Record, Session, columns
@@ -58,10 +58,12 @@ class Contacts:
             before = await self._before(session, {entry.member_id for entry in batch})
             known = [(entry, entry.contact) for entry in batch if entry.contact is not None]
             stored = await self._upsert(session, known, before, now)
-            await self._lift(
-                session, [(entry, contact) for entry, contact in known if entry.member_id in stored], before, now
-            )
+            anew = self._anew([(entry, contact) for entry, contact in known if entry.member_id in stored], before)
             tombstones = {entry.member_id: entry.time for entry in batch if entry.contact is None}
+            if tombstones:
+                going = hashes_of(self._sealer, [before[each] for each in tombstones.keys() & before.keys()])
+                await lock(session, going.union(*anew.values()))
+            await lift(session, anew, "contact", now)
             await forget(session, self._sealer, tombstones, before, now)
             members = [entry.member_id for entry, _ in known]
             if waiting := await self.waiting.of(session, members):
@@ -116,20 +118,16 @@ class Contacts:
         )
         return {row["member_id"] for row in rows}
 
-    async def _lift(
-        self,
-        session: Session,
-        news: Sequence[tuple[StoredContact, ContactV1]],
-        before: Mapping[str, Known],
-        now: datetime,
-    ) -> None:
-        """Addresses that a higher version adds or confirms are written to again."""
+    def _anew(
+        self, news: Sequence[tuple[StoredContact, ContactV1]], before: Mapping[str, Known]
+    ) -> dict[str, set[bytes]]:
+        """Channel → hashes of addresses that a higher version adds or confirms: they are written to again."""
         anew: dict[str, set[bytes]] = {}
         for entry, contact in news:
             was = before.get(entry.member_id)
             for channel, addresses in counting_anew(None if was is None else was.contact, contact).items():
                 anew.setdefault(channel, set()).update(map(self._sealer.search_hash, addresses))
-        await lift(session, anew, "contact", now)
+        return anew
 
     async def forget_left(self, now: datetime) -> int:
         """Addresses whose days are over, a bounded number of members at a time; returns how many members."""

@@ -1,6 +1,6 @@
 """What is forgotten, in the caller's transaction: a member, with what was still to be sent; addresses long left."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import structlog
@@ -18,7 +18,10 @@ log = structlog.get_logger()
 async def forget(
     session: Session, sealer: Sealer, tombstones: Mapping[str, datetime], before: Mapping[str, Known], now: datetime
 ) -> None:
-    """`tombstones`: member → since when it is to be forgotten. What is newer than that stays."""
+    """`tombstones`: member → since when it is to be forgotten. What is newer than that stays.
+
+    The caller has locked their suppressions, with what else it changes of them.
+    """
     if not tombstones:
         return
     forgotten = await session.fetch(
@@ -56,14 +59,29 @@ async def forget(
 
 async def _forget_addresses(session: Session, sealer: Sealer, members: list[str], before: Mapping[str, Known]) -> None:
     """Their hashes too, whatever they were kept for."""
-    known = [before[member] for member in members if member in before]
-    addresses = [
-        *(address for each in known for some in addresses_of(each.contact).values() for address in some),
-        *(left.address for each in known for left in each.left),
-    ]
-    hashes = set(map(sealer.search_hash, addresses))
+    hashes = hashes_of(sealer, [before[member] for member in members if member in before])
     await session.execute("DELETE FROM notifier.suppressions WHERE address_hash = ANY($1::bytea[])", list(hashes))
-    await session.execute("DELETE FROM notifier.throttles WHERE member_id = ANY($1::text[])", members)
+    # In the order in which whoever accepts locks them: that of code points.
+    await session.execute(
+        """
+        WITH going AS MATERIALIZED (
+            SELECT member_id, notice, channel, role FROM notifier.throttles WHERE member_id = ANY($1::text[])
+            ORDER BY member_id COLLATE "C", notice COLLATE "C", channel COLLATE "C", role COLLATE "C" FOR UPDATE
+        )
+        DELETE FROM notifier.throttles t USING going
+        WHERE (t.member_id, t.notice, t.channel, t.role) = (going.member_id, going.notice, going.channel, going.role)
+        """,
+        members,
+    )
+
+
+def hashes_of(sealer: Sealer, members: Iterable[Known]) -> set[bytes]:
+    """Of every address they have or have left."""
+    hashes: set[bytes] = set()
+    for each in members:
+        hashes.update(sealer.search_hash(address) for some in addresses_of(each.contact).values() for address in some)
+        hashes.update(sealer.search_hash(left.address) for left in each.left)
+    return hashes
 
 
 async def forget_left(session: Session, sealer: Sealer, now: datetime) -> int:

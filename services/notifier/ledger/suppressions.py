@@ -114,6 +114,17 @@ async def suppress(asking: Database | Session, learnt: Sequence[Suppression], no
     )
 
 
+async def lock(session: Session, hashes: Collection[bytes]) -> None:
+    """In the one order in which everybody locks them, for who changes them in more than one statement."""
+    await session.execute(
+        """
+        SELECT FROM notifier.suppressions WHERE address_hash = ANY($1::bytea[])
+        ORDER BY address_hash, channel FOR UPDATE
+        """,
+        list(hashes),
+    )
+
+
 async def lift(session: Session, addresses: Mapping[str, Collection[bytes]], because: str, now: datetime) -> None:
     """Channel → hashes of addresses that the member has changed to, or confirmed."""
     pairs = [(each, channel) for channel, hashes in addresses.items() for each in hashes]
@@ -121,9 +132,13 @@ async def lift(session: Session, addresses: Mapping[str, Collection[bytes]], bec
         return
     await session.execute(
         """
-        UPDATE notifier.suppressions SET lifted_at = $3, lifted_because = $4
-        WHERE lifted_at IS NULL
-          AND (address_hash, channel) IN (SELECT * FROM unnest($1::bytea[], $2::text[]))
+        WITH meant AS MATERIALIZED (
+            SELECT address_hash, channel FROM notifier.suppressions
+            WHERE lifted_at IS NULL AND (address_hash, channel) IN (SELECT * FROM unnest($1::bytea[], $2::text[]))
+            ORDER BY address_hash, channel FOR UPDATE
+        )
+        UPDATE notifier.suppressions s SET lifted_at = $3, lifted_because = $4
+        FROM meant WHERE s.address_hash = meant.address_hash AND s.channel = meant.channel
         """,
         *columns(sorted(pairs), 2),
         now,
