@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from schemas.envelope import Event, write_structured
 from schemas.topics import CONTACTS, NOTIFIER_DEAD_LETTERS, SECURITY, TOPIC_OF_TYPE
@@ -35,6 +36,7 @@ from tests.support.ledger import (
     result,
     undeliverable,
 )
+from tests.support.letters import letter_due
 from tests.support.notifier import contact, event_of
 from tests.support.waiting import wait_for
 
@@ -581,6 +583,52 @@ async def test_everything_refused_is_as_many_dead_letters(ledger: Ledger) -> Non
         await desk.events(*(password_changed(ledger.member(), "poison") for _ in range(5)))
     assert desk.letters.reasons == ["refused-by-database (22000)"] * 5
     assert desk.notes.committed == 1
+
+
+@pytest.mark.parametrize("at", [0, 3, 6])
+async def test_a_contact_that_cannot_be_read_holds_up_its_own_members_events_alone(ledger: Ledger, at: int) -> None:
+    with_key = ledger.using(keys={"gone": OTHER_KEY, "first": KEY})
+    desk, members = Desk(ledger), [await (with_key if number == at else ledger).known() for number in range(7)]
+    with capture_logs() as logged:
+        await desk.events(*map(password_changed, members))
+    assert desk.letters.reasons == [
+        "contact-unreadable: subject (no key in VAULT_KEYS opens the stored contact)",
+    ]
+    assert desk.letters.messages[0].key == members[at].encode()
+    assert [len(await ledger.rows(member)) for member in members] == [int(number != at) for number in range(7)]
+    assert (desk.notes.committed, len(desk.accepted)) == (1, 1)
+    told = [line for line in logged if line["log_level"] == "error"]
+    assert [(line["event"], line["member"]) for line in told] == [("contact_unreadable", members[at])]
+
+
+async def test_what_a_contact_held_up_is_accepted_when_it_is_replayed_with_its_key(ledger: Ledger) -> None:
+    with_key = ledger.using(keys={"gone": OTHER_KEY, "first": KEY})
+    member = await with_key.known()
+    known_before, held_up = password_changed(member, "e-1"), password_changed(member, "e-2")
+    await with_key.accept(known_before)
+    without = await ledger.accept(known_before, held_up)
+    assert (without.plans, [entry.event.id for entry, _ in without.refused]) == ({"duplicate": 1}, [held_up.id])
+    assert (await with_key.accept(held_up)).plans == {"planned": 1}
+
+
+async def test_an_event_without_a_notice_and_a_complaint_ask_for_no_contact(ledger: Ledger) -> None:
+    member = await ledger.using(keys={"gone": OTHER_KEY, "first": KEY}).known()
+    back = event_of("members.coverage-reinstated.v1", member, id=f"{member}-w", time=T0, reinstated_on=T0.date())
+    accepted = await ledger.accept(back, letter_due(member, "acknowledgement"))
+    assert (accepted.refused, sorted(accepted.plans)) == ([], ["planned", "skipped:no-notice"])
+
+
+async def test_an_older_contact_of_a_member_whose_own_cannot_be_read_keeps_nobody_from_waking(ledger: Ledger) -> None:
+    with_key = ledger.using(keys={"gone": OTHER_KEY, "first": KEY})
+    member, other = ledger.member(), ledger.member()
+    await ledger.accept(password_changed(other))
+    await with_key.contact(member, version=5)
+    stored = [
+        StoredContact(each, T0, contact(each, version=4).data)  # type: ignore[arg-type]  # a contact's data
+        for each in (member, other)
+    ]
+    assert (await ledger.contacts.store(stored, T0, NO_ROOM)).plans == {"woken": 1}
+    assert await ledger.events(other) == [("planned", None)]
 
 
 async def test_an_unreadable_record_is_a_dead_letter_and_its_neighbours_are_accepted(ledger: Ledger) -> None:

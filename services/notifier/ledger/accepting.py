@@ -61,8 +61,8 @@ class Accepting:
             await self._inserting.insert(session, rows, now, room, accepted)
             return accepted
 
-    async def _contacts_of(self, session: Session, batch: Sequence[ReadEvent]) -> dict[str, Known]:
-        """By member; a complaint has none."""
+    async def _contacts_of(self, session: Session, batch: Sequence[ReadEvent]) -> dict[str, Known | None]:
+        """By member, None where it cannot be read; a complaint has none."""
         members = {entry.event.subject for entry in batch if entry.event.type not in OF_COMPLAINTS}
         contacts = await self._contacts.of(session, members)
         unknown = sorted(members - contacts.keys())

@@ -40,12 +40,10 @@ class Contacts:
         self._sealer = sealer
         self.waiting = WaitingEvents(database, sealer, inserting, rules)
 
-    async def of(self, session: Session, members: set[str]) -> dict[str, Known]:
-        """As planning sees them. Raises `VaultError`."""
-        rows = await _stored(session, members)
-        return await taking_mail(
-            session, {row["member_id"]: open_known(self._sealer, row) for row in rows}, self._sealer
-        )
+    async def of(self, session: Session, members: set[str]) -> dict[str, Known | None]:
+        """As planning sees them; None: it cannot be read."""
+        found = await self._opened(session, members)
+        return {**found, **await taking_mail(session, _readable(found), self._sealer)}
 
     async def store(self, batch: Sequence[StoredContact], now: datetime, room: Room) -> Accepted:
         """A higher version counts, a tombstone by its time; either way the member's waiting events wake here and now.
@@ -55,7 +53,8 @@ class Contacts:
         accepted = Accepted()
         async with self._database.acquire() as session, session.transaction():
             await lock_members(session, sorted(entry.member_id for entry in batch))
-            before = await self._before(session, {entry.member_id for entry in batch})
+            # One that cannot be read counts as none: it must not keep out what takes its place, or a tombstone.
+            before = _readable(await self._opened(session, {entry.member_id for entry in batch}))
             known = [(entry, entry.contact) for entry in batch if entry.contact is not None]
             stored = await self._upsert(session, known, before, now)
             anew = self._anew([(entry, contact) for entry, contact in known if entry.member_id in stored], before)
@@ -67,18 +66,21 @@ class Contacts:
             await forget(session, self._sealer, tombstones, before, now)
             members = [entry.member_id for entry, _ in known]
             if waiting := await self.waiting.of(session, members):
-                await self.waiting.wake(session, waiting, await self.of(session, set(members)), now, room, accepted)
+                # Who waits for one that cannot be read goes on waiting.
+                contacts = _readable(await self.of(session, set(members)))
+                await self.waiting.wake(session, waiting, contacts, now, room, accepted)
         return accepted
 
-    async def _before(self, session: Session, members: set[str]) -> dict[str, Known]:
-        """One that cannot be read counts as none, loudly: it must not keep out what takes its place, or a tombstone."""
-        before: dict[str, Known] = {}
+    async def _opened(self, session: Session, members: set[str]) -> dict[str, Known | None]:
+        """None: it cannot be read, and the log says so."""
+        found: dict[str, Known | None] = {}
         for row in await _stored(session, members):
             try:
-                before[row["member_id"]] = open_known(self._sealer, row)
+                found[row["member_id"]] = open_known(self._sealer, row)
             except VaultError as error:
                 log.error("contact_unreadable", member=row["member_id"], why=str(error))
-        return before
+                found[row["member_id"]] = None
+        return found
 
     async def _upsert(
         self,
@@ -138,6 +140,10 @@ class Contacts:
         """What the member has confirmed is written to again, from these events on."""
         addresses = {address for event in events if (address := confirmed_by(event.data)) is not None}
         await lift(session, {"email": set(map(self._sealer.search_hash, addresses))}, "confirmed", now)
+
+
+def _readable(found: Mapping[str, Known | None]) -> dict[str, Known]:
+    return {member: known for member, known in found.items() if known is not None}
 
 
 async def _stored(session: Session, members: set[str]) -> Sequence[Record]:

@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.envelope import Event
+from schemas.envelope import Event, EventError
 from schemas.members import ContactV1
 from schemas.types import Data
 from services.notifier.addresses import LeftAddress, left_addresses, left_until, read, written
+from services.notifier.catalogue import OF_COMPLAINTS
 from services.notifier.ledger.rows import Sealer
-from services.notifier.plan import Plan, Rules, plan
+from services.notifier.plan import Plan, Planned, Refused, Rules, Waiting, plan
 from services.runtime.database import Record
+
+UNREADABLE = Refused(EventError("contact-unreadable", "subject", "no key in VAULT_KEYS opens the stored contact"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,15 @@ def seal_left(sealer: Sealer, member: str, left: Sequence[LeftAddress]) -> tuple
     return sealed, left_until(left)
 
 
-def planned_for(event: Event[Data], members: Mapping[str, Known], now: datetime, rules: Rules) -> Plan:
-    """What the plan says today, with what is known of the event's member."""
+def planned_for(event: Event[Data], members: Mapping[str, Known | None], now: datetime, rules: Rules) -> Plan:
+    """What the plan says today, with what is known of the event's member.
+
+    Without a contact that cannot be read nobody knows the language, the preferences, or which addresses were left; so
+    what would cause a message is refused, to be replayed when the key is back.
+    """
     known = members.get(event.subject)
-    return plan(event, None, now, rules) if known is None else plan(event, known.contact, now, rules, known.left)
+    if known is not None:
+        return plan(event, known.contact, now, rules, known.left)
+    decision = plan(event, None, now, rules)
+    needs_it = isinstance(decision, Planned | Waiting) and event.type not in OF_COMPLAINTS
+    return UNREADABLE if needs_it and event.subject in members else decision
