@@ -747,14 +747,6 @@ async def test_a_contact_nobody_can_use_is_a_dead_letter_and_its_neighbours_are_
     assert (await ledger.accept(password_changed(member))).plans == {"planned": 1}
 
 
-async def test_a_contact_under_an_unknown_key_keeps_no_other_member_from_mail(ledger: Ledger) -> None:
-    unreadable = await ledger.using(keys={"gone": OTHER_KEY, "first": KEY}).known()
-    desk, member = Desk(ledger), await ledger.known()
-    await desk.events(password_changed(unreadable), password_changed(member, "e-2"), code(member))
-    assert desk.letters.reasons == ["internal-error (VaultError)"]
-    assert len(await ledger.rows(member)) == 2
-
-
 async def test_what_was_leased_is_handed_to_the_lanes(ledger: Ledger) -> None:
     desk, member = Desk(ledger), await ledger.known()
     await desk.events(password_changed(member))
