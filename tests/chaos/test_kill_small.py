@@ -19,7 +19,7 @@ async def test_killed_at_every_failpoint_and_at_random_each_message_arrives_and_
     async with Catcher() as catcher:
         after = await Attack(
             kafka, database, catcher, tmp_path, traffic,
-            count=60, times=1, random_kills=1, patient=False, within_seconds=120, wave=10,
+            count=60, times=1, random_kills=1, patient=False, within_seconds=300, wave=10,
         ).run()  # fmt: skip
     print(after)
     assert after.books.states == {"sent": len(traffic.owed)}
