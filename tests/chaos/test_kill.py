@@ -17,7 +17,7 @@ async def test_every_message_of_two_thousand_events_arrives_and_none_is_doubled(
     async with Catcher() as catcher:
         after = await Attack(
             kafka, database, catcher, tmp_path, traffic,
-            count=EVENTS, times=TIMES, random_kills=RANDOM_KILLS, patient=True, within_seconds=600,
+            count=EVENTS, times=TIMES, random_kills=RANDOM_KILLS, patient=True, within_seconds=900,
         ).run()  # fmt: skip
     print(f"\n{after}")
     assert len(traffic.owed) >= EVENTS
