@@ -180,9 +180,12 @@ class Suppressions:
         """All of `bounced_between`, with one record of who did it and why. Returns how many."""
         lifted: int = await self._database.fetchval(
             f"""
-            WITH lifted AS (
-                UPDATE notifier.suppressions SET lifted_at = $3, lifted_because = 'by-hand'
-                WHERE {_BOUNCED_BETWEEN} RETURNING 1
+            WITH meant AS MATERIALIZED (
+                SELECT address_hash, channel FROM notifier.suppressions WHERE {_BOUNCED_BETWEEN}
+                ORDER BY address_hash, channel FOR UPDATE
+            ), lifted AS (
+                UPDATE notifier.suppressions s SET lifted_at = $3, lifted_because = 'by-hand'
+                FROM meant WHERE s.address_hash = meant.address_hash AND s.channel = meant.channel RETURNING 1
             ), counted AS (SELECT count(*) AS lifted FROM lifted), kept AS (
                 INSERT INTO notifier.interventions (kind, subject, who, why, result)
                 SELECT 'lift', $4, $5, $6, 'lifted ' || lifted FROM counted WHERE lifted > 0
