@@ -12,7 +12,6 @@ import asyncpg
 
 from demo.catcher import Catcher, Fault
 from schemas.topics import OUTCOMES
-from services.runtime.failpoints import POINTS
 from tests.support import replicas
 from tests.support.audit import Books, Told, audit, told, unsettled
 from tests.support.kafka import Tape
@@ -21,11 +20,17 @@ from tests.support.replicas import Replica, Supervisor
 from tests.support.traffic import Traffic
 from tests.support.waiting import wait_for
 
-NOTIFIER_POINTS = POINTS - {
-    "decided-before-commit",
-    "outbox-written-before-answer",
-    "timers-fired-before-commit",
-}
+NOTIFIER_POINTS = frozenset(
+    {
+        "accepted-before-commit",
+        "claimed",
+        "handing-over-marked",
+        "relay-accepted-before-record",
+        "recorded-before-relay",
+        "relayed-before-delete",
+    }
+)
+"""Those that a notifier comes by."""
 DRIP_SECONDS = 0.004
 """A relay this slow takes a fifth of a second for its 250: who dies meanwhile leaves an uncertain hand-over."""
 _IDLE = """
