@@ -21,7 +21,6 @@ from services.runtime.clock import FixedClock
 from services.runtime.intake import Intake
 from services.runtime.kafka import Batch, Drain
 from services.runtime.publisher import BrokerAwayError, Message, Publisher
-from tests.support.database import temporary_database
 from tests.support.ledger import (
     KEY,
     NO_ROOM,
@@ -30,8 +29,6 @@ from tests.support.ledger import (
     T0,
     Ledger,
     code,
-    emptied,
-    ledger_on,
     password_changed,
     result,
     undeliverable,
@@ -41,17 +38,6 @@ from tests.support.notifier import contact, event_of
 from tests.support.waiting import wait_for
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-
-
-@pytest.fixture(scope="module")
-async def module_ledger(database_server: str, migrated_template: str) -> AsyncIterator[Ledger]:
-    async with temporary_database(database_server, template=migrated_template) as dsn, ledger_on(dsn) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-async def ledger(module_ledger: Ledger) -> Ledger:
-    return await emptied(module_ledger)
 
 
 # --- planned once -----------------------------------------------------------------------------------------------------

@@ -8,22 +8,10 @@ import pytest
 
 from services.notifier.ledger.rows import Leased
 from services.notifier.ledger.upkeep import Upkeep
-from tests.support.database import temporary_database
-from tests.support.ledger import OTHER_KEY, ROOM, T0, Ledger, code, emptied, ledger_on, password_changed, result
+from tests.support.ledger import OTHER_KEY, ROOM, T0, Ledger, code, ledger_on, password_changed, result
 from tests.support.notifier import event_of
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture(scope="module")
-async def module_ledger(database_server: str, migrated_template: str) -> AsyncIterator[Ledger]:
-    async with temporary_database(database_server, template=migrated_template) as dsn, ledger_on(dsn) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-async def ledger(module_ledger: Ledger) -> Ledger:
-    return await emptied(module_ledger)
 
 
 @pytest.fixture

@@ -1,33 +1,19 @@
 """An address that a member has left is gone from the contact when its seven days are over, whoever wrote it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-import pytest
 from structlog.testing import capture_logs
 
 from services.notifier.addresses import LEFT_FOR
 from services.notifier.housekeeping import Housekeeping
 from services.notifier.ledger.letters import KeptLetters
 from services.runtime.clock import FixedClock
-from tests.support.database import temporary_database
-from tests.support.ledger import KEY, OTHER_KEY, T0, Ledger, emptied, ledger_on, password_changed
+from tests.support.ledger import KEY, OTHER_KEY, T0, Ledger, password_changed
 from tests.support.waiting import wait_for
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 OVER = T0 + LEFT_FOR
-
-
-@pytest.fixture(scope="module")
-async def module_ledger(database_server: str, migrated_template: str) -> AsyncIterator[Ledger]:
-    async with temporary_database(database_server, template=migrated_template) as dsn, ledger_on(dsn) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-async def ledger(module_ledger: Ledger) -> Ledger:
-    return await emptied(module_ledger)
 
 
 async def moved(ledger: Ledger, *times: datetime) -> str:

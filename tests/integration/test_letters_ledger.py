@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations, product
@@ -16,8 +15,7 @@ from services.notifier.ledger.letters import LETTERS_LIVE, KeptLetters
 from services.notifier.ledger.rows import Leased
 from services.notifier.ledger.upkeep import HORIZON
 from services.runtime.vault import Vault
-from tests.support.database import temporary_database
-from tests.support.ledger import OTHER_KEY, ROOM, T0, Ledger, emptied, ledger_on, result, undeliverable
+from tests.support.ledger import OTHER_KEY, ROOM, T0, Ledger, result, undeliverable
 from tests.support.letters import (
     address_of,
     complaint,
@@ -40,17 +38,6 @@ def gives_way(lower: str, to: str) -> bool:
     if lower not in LETTER_RANKS:
         return LETTER_RANKS[to] == HIGHEST
     return LETTER_RANKS[lower] < LETTER_RANKS[to]
-
-
-@pytest.fixture(scope="module")
-async def module_ledger(database_server: str, migrated_template: str) -> AsyncIterator[Ledger]:
-    async with temporary_database(database_server, template=migrated_template) as dsn, ledger_on(dsn) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-async def ledger(module_ledger: Ledger) -> Ledger:
-    return await emptied(module_ledger)
 
 
 async def by_letter(ledger: Ledger, complaint: str) -> dict[str, tuple[str, str | None]]:

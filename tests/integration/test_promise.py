@@ -1,26 +1,11 @@
 """What is measured every few seconds costs what has happened lately, not what has ever been kept."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-import pytest
-
 from services.notifier.ledger.promise import BACKLOG, ENOUGH, Promise
-from tests.support.database import temporary_database
-from tests.support.ledger import T0, Ledger, emptied, ledger_on
+from tests.support.ledger import T0, Ledger
 
 NOBODY = "no-canary"
-
-
-@pytest.fixture(scope="module")
-async def module_ledger(database_server: str, migrated_template: str) -> AsyncIterator[Ledger]:
-    async with temporary_database(database_server, template=migrated_template) as dsn, ledger_on(dsn) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-async def ledger(module_ledger: Ledger) -> Ledger:
-    return await emptied(module_ledger)
 
 
 async def suppressed(ledger: Ledger, count: int, since: datetime, *, lifted: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -19,8 +18,7 @@ from services.notifier.suppression_commands import lift_between
 from services.runtime.commands import CommandError
 from services.runtime.vault import Vault
 from tests.support.commands import Printed, process_settings
-from tests.support.database import temporary_database
-from tests.support.ledger import KEY, NO_ROOM, T0, Ledger, code, emptied, ledger_on, password_changed, result
+from tests.support.ledger import KEY, NO_ROOM, T0, Ledger, code, password_changed, result
 from tests.support.letters import letter_due
 from tests.support.notifier import contact, event_of
 from tests.support.waiting import wait_for
@@ -28,23 +26,6 @@ from tests.support.waiting import wait_for
 MINUTE = timedelta(minutes=1)
 PHONE = "+32470000001"
 BOUNCED, STOPPED = ("suppressed", "address-bounced"), ("suppressed", "opted-out")
-
-
-@pytest.fixture(scope="module")
-async def dsn(database_server: str, migrated_template: str) -> AsyncIterator[str]:
-    async with temporary_database(database_server, template=migrated_template) as dsn:
-        yield dsn
-
-
-@pytest.fixture(scope="module")
-async def module_ledger(dsn: str) -> AsyncIterator[Ledger]:
-    async with ledger_on(dsn) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-async def ledger(module_ledger: Ledger) -> Ledger:
-    return await emptied(module_ledger)
 
 
 async def refused(ledger: Ledger, row: Leased, suppresses: Suppresses) -> None:
@@ -193,7 +174,7 @@ async def test_an_operator_lifts_it_once_and_it_is_recorded(ledger: Ledger) -> N
 
 
 async def test_what_a_relay_closed_by_mistake_is_lifted_as_one_act_but_not_who_answered_stop(
-    ledger: Ledger, dsn: str
+    ledger: Ledger, ledger_dsn: str
 ) -> None:
     for _ in range(3):
         await bounced_member(ledger)
@@ -204,7 +185,7 @@ async def test_what_a_relay_closed_by_mistake_is_lifted_as_one_act_but_not_who_a
 
     async def lift(since: datetime, until: datetime, *, yes: bool = True) -> int:
         return await lift_between(
-            process_settings(dsn), since, until, because="5.1.1 for all", who="ann", yes=yes, say=said
+            process_settings(ledger_dsn), since, until, because="5.1.1 for all", who="ann", yes=yes, say=said
         )
 
     last = T0 + MINUTE

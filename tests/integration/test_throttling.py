@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,25 +17,13 @@ from services.notifier.catalogue import SECURITY_LIFE
 from services.notifier.compose import load_catalogue
 from services.notifier.ledger.throttling import MOST_LISTED
 from services.notifier.ledger.upkeep import THROTTLES_LIVE
-from tests.support.database import temporary_database
-from tests.support.ledger import NO_ROOM, ROOM, T0, Ledger, emptied, ledger_on, password_changed
+from tests.support.ledger import NO_ROOM, ROOM, T0, Ledger, password_changed
 from tests.support.notifier import event_of
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 WINDOW = 10 * MINUTE
 LISTED = ("superseded", "in-summary")
 THROTTLED = ("accepted", "throttled")
-
-
-@pytest.fixture(scope="module")
-async def module_ledger(database_server: str, migrated_template: str) -> AsyncIterator[Ledger]:
-    async with temporary_database(database_server, template=migrated_template) as dsn, ledger_on(dsn) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-async def ledger(module_ledger: Ledger) -> Ledger:
-    return await emptied(module_ledger)
 
 
 def sign_on(member: str, browser: str, at: datetime = T0) -> Event[Data]:
